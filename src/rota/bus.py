@@ -1,0 +1,115 @@
+"""In-process wake-ups and notices. Nothing here is durable: who wakes looks into the store."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from msgspec import Struct
+
+LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "pruner", "notifier"]
+REPLAY = 2048
+BACKLOG = 1024
+
+
+class Notice(Struct, frozen=True):
+    """Something happened, for whoever watches. `id` orders notices of one server's life."""
+
+    id: str
+    kind: str
+    data: dict[str, Any]
+
+
+class Bus:
+    """Wakes loops by name and hands notices to watchers.
+
+    A watcher that is too slow loses notices and is told how many; nobody is ever held up by one.
+    """
+
+    def __init__(self, epoch: str = "0") -> None:
+        self._epoch = epoch
+        self._signals: dict[str, asyncio.Event] = {}
+        self._ring: deque[Notice] = deque(maxlen=REPLAY)
+        self._watchers: set[Watcher] = set()
+        self._count = 0
+
+    def signal(self, name: str) -> asyncio.Event:
+        """The event that `wake(name)` sets; whoever waits on it clears it."""
+        return self._signals.setdefault(name, asyncio.Event())
+
+    def wake(self, name: str) -> None:
+        """Let `name` look at its work soon. Cheap, and never lost: it stays set until it is looked at."""
+        self.signal(name).set()
+
+    def forget(self, name: str) -> None:
+        """Drop a signal nobody will wait on again."""
+        self._signals.pop(name, None)
+
+    @property
+    def is_watched(self) -> bool:
+        return bool(self._watchers)
+
+    def publish(self, kind: str, data: dict[str, Any]) -> None:
+        self._count += 1
+        notice = Notice(f"{self._epoch}-{self._count}", kind, data)
+        self._ring.append(notice)
+        for watcher in self._watchers:
+            watcher.offer(notice)
+
+    def watch(self, after_id: str | None = None) -> "Watcher":
+        """Notices from now on; with `after_id`, those after it first.
+
+        `Watcher.gap` is true when the ring no longer holds everything since `after_id`, or another server's life wrote it.
+        """
+        replay, gap = self._since(after_id)
+        watcher = Watcher(self, replay, gap)
+        self._watchers.add(watcher)
+        return watcher
+
+    def _since(self, after_id: str | None) -> tuple[list[Notice], bool]:
+        if after_id is None:
+            return [], False
+        epoch, _, number = after_id.rpartition("-")
+        if epoch != self._epoch or not number.isdecimal():
+            return [], True
+        missed = self._count - int(number)
+        return list(self._ring)[-missed:] if 0 < missed else [], missed > len(self._ring)
+
+    def drop(self, watcher: "Watcher") -> None:
+        self._watchers.discard(watcher)
+
+
+class Watcher:
+    """One reader of notices. Use it as a context manager, so that it is dropped in the end."""
+
+    def __init__(self, bus: Bus, replay: list[Notice], gap: bool) -> None:
+        self._bus = bus
+        self._queue: deque[Notice] = deque(replay)
+        self._ready = asyncio.Event()
+        self.gap = gap
+        self.lost = 0
+        if replay:
+            self._ready.set()
+
+    def offer(self, notice: Notice) -> None:
+        if len(self._queue) >= BACKLOG + REPLAY:
+            self.lost += 1
+            return
+        self._queue.append(notice)
+        self._ready.set()
+
+    async def next(self) -> Notice:
+        while not self._queue:
+            self._ready.clear()
+            await self._ready.wait()
+        return self._queue.popleft()
+
+    def __enter__(self) -> "Watcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bus.drop(self)
+
+    async def __aiter__(self) -> AsyncIterator[Notice]:
+        while True:
+            yield await self.next()

@@ -1,0 +1,1 @@
+"""What things mean: values and rules, without a clock, I/O or randomness."""

@@ -1,0 +1,77 @@
+"""What is to be done: the document a person writes, and the stored task around it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from rota.core.inputs import Input
+from rota.core.policy import Policy
+from rota.core.schedule import ScheduleSpec
+from rota.core.service import ServicePolicy
+from rota.core.work import Work
+
+TaskName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
+Label = Annotated[str, Meta(min_length=1, max_length=100)]
+Status = Literal["active", "paused", "canceled", "removed"]
+Source = Literal["file", "api"]
+
+
+class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The document of a task: what is asked for, nothing that the server adds.
+
+    Unknown fields are refused at the door (ops) and kept in the store, so that a document written by a newer version
+    survives a round trip through this one.
+
+    params       default values of a run's params
+    inputs       what a run may be given; None lets any params through
+    service      makes it a service: its runs are kept alive
+    run_on_start one run each time the server starts
+    api_trigger  False refuses a manual start on every surface
+    """
+
+    name: TaskName
+    executor: Work
+    title: Annotated[str, Meta(max_length=200)] | None = None
+    description: Annotated[str, Meta(max_length=10_000)] | None = None
+    group: str | None = None
+    schedule: ScheduleSpec | None = None
+    policy: Policy = field(default_factory=Policy)
+    params: dict[str, Any] = {}
+    inputs: list[Input] | None = None
+    labels: list[Label] = []
+    service: ServicePolicy | None = None
+    run_on_start: bool = False
+    api_trigger: bool = True
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A stored task. Moments are aware UTC.
+
+    owner_id   the user it belongs to; None for one the settings file defines (the installation's)
+    anchor_at  where its schedule counts from: creation, or the last change of the schedule
+    cursor_at  every slot up to this moment has its recorded outcome
+    next_at    the next slot, snooze included; None if there is none
+    snooze_s   how far the next slot is put off
+    """
+
+    id: str
+    spec: TaskSpec
+    source: Source
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    anchor_at: datetime
+    cursor_at: datetime
+    owner_id: str | None = None
+    next_at: datetime | None = None
+    snooze_s: float = 0.0
+    version: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def is_service(self) -> bool:
+        return self.spec.service is not None

@@ -1,0 +1,27 @@
+"""What a task does, as each kind of executor is told it. One struct per kind, one literal list."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvValue = Annotated[str, Meta(max_length=32_768, pattern=r"^[^\x00]*$")]
+
+
+class Shell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="shell", omit_defaults=True, forbid_unknown_fields=True):
+    """A script for a shell, in a process group of its own (RunWisp §10).
+
+    working_dir  the server's own where it is not given; checked when the run starts
+    user         `user` or `user:group`, names or ids; needs a server that runs as root
+    umask        octal digits, for the child alone
+    """
+
+    script: Annotated[str, Meta(min_length=1, pattern=r"\S")]
+    shell: Annotated[str, Meta(pattern=r"^/")] = "/bin/sh"
+    env: Annotated[dict[EnvName, EnvValue], Meta(max_length=256)] = {}
+    working_dir: str | None = None
+    user: Annotated[str, Meta(pattern=r"^[^:\s]+(:[^:\s]+)?$")] | None = None
+    umask: Annotated[str, Meta(pattern=r"^0?[0-7]{3}$")] | None = None
+
+
+Work = Shell

@@ -1,0 +1,1 @@
+"""Run logs: files that are appended, paged, followed and rotated."""

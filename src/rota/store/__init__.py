@@ -1,0 +1,1 @@
+"""All SQL of Rota, one file per noun."""

@@ -1,0 +1,174 @@
+-- Moments are microseconds since 1970 in UTC. Ids are UUIDv7 in canonical text form. Documents are JSON text.
+-- {id} is text that compares by bytes, {serial} a rising integer key: the two words the dialects spell differently.
+
+CREATE TABLE users (
+    id            {id} PRIMARY KEY,
+    number        {serial_unique},              -- for surfaces whose user ids are integers
+    name          TEXT NOT NULL UNIQUE,
+    email         TEXT,
+    kind          TEXT NOT NULL,                -- user · agent
+    password_hash TEXT,
+    rights        TEXT NOT NULL DEFAULT '[]',
+    created_at    BIGINT NOT NULL
+);
+
+CREATE TABLE credentials (
+    id           {id} PRIMARY KEY,
+    user_id      {id} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    kind         TEXT NOT NULL,                 -- native · fylr · nla · posthog · agent
+    hash         TEXT NOT NULL UNIQUE,          -- SHA-256 of the secret, which is random enough to need no salt
+    scopes       TEXT,
+    project_ids  TEXT,
+    created_at   BIGINT NOT NULL,
+    revoked_at   BIGINT
+);
+
+CREATE TABLE projects (
+    id         {serial},
+    name       TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE memberships (
+    project_id BIGINT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    user_id    {id} NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    joined_at  BIGINT NOT NULL,
+    PRIMARY KEY (project_id, user_id)
+);
+
+CREATE TABLE tasks (
+    id         {id} PRIMARY KEY,
+    owner_id   {id} REFERENCES users (id),
+    source     TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    topic      TEXT,                            -- of an event schedule
+    is_service INTEGER NOT NULL DEFAULT 0,
+    doc        TEXT NOT NULL,
+    version    INTEGER NOT NULL DEFAULT 1,
+    anchor_at  BIGINT NOT NULL,
+    cursor_at  BIGINT NOT NULL,
+    next_at    BIGINT,
+    snooze_s   DOUBLE PRECISION NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX tasks_name ON tasks (COALESCE(owner_id, ''), name) WHERE status <> 'removed';
+CREATE INDEX tasks_topic ON tasks (topic) WHERE topic IS NOT NULL AND status = 'active';
+CREATE INDEX tasks_next ON tasks (next_at) WHERE next_at IS NOT NULL AND status = 'active';
+
+CREATE TABLE runs (
+    id             {id} PRIMARY KEY,
+    task_id        {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    state          TEXT NOT NULL,
+    admission      TEXT,                        -- of a pending run: new · ready · held
+    trigger_kind   TEXT NOT NULL,
+    nominal_at     BIGINT,
+    created_at     BIGINT NOT NULL,
+    due_at         BIGINT NOT NULL,
+    started_at     BIGINT,
+    ended_at       BIGINT,
+    attempt        INTEGER NOT NULL DEFAULT 0,
+    fence          BIGINT NOT NULL DEFAULT 0,
+    holder         TEXT,
+    priority       INTEGER NOT NULL DEFAULT 5,
+    concurrency_key TEXT,
+    dedupe_key     TEXT,                        -- owner and key
+    instance       INTEGER,
+    params         TEXT NOT NULL DEFAULT '{}',
+    exit_code      INTEGER,
+    output         TEXT,
+    error          TEXT,
+    reason         TEXT,
+    cause_run_id   {id},
+    depth          INTEGER NOT NULL DEFAULT 0,
+    actor_id       TEXT,
+    first_line     BIGINT NOT NULL DEFAULT 0,   -- where the current attempt begins in the log
+    stop_cause     TEXT,                        -- asked to end, and why
+    cancel_requested_at BIGINT,
+    cancel_delivered_at BIGINT
+);
+-- Work is found through these three; history is in none of them.
+CREATE INDEX runs_new ON runs (due_at, priority, id) WHERE admission = 'new';
+CREATE INDEX runs_ready ON runs (priority, due_at, id) WHERE admission = 'ready';
+CREATE INDEX runs_held ON runs (task_id, priority, due_at, id) WHERE admission = 'held';
+CREATE INDEX runs_running ON runs (task_id, id) WHERE state = 'running';
+CREATE INDEX runs_live_key ON runs (concurrency_key) WHERE concurrency_key IS NOT NULL AND state IN ('pending', 'running');
+CREATE INDEX runs_dedupe ON runs (dedupe_key, created_at) WHERE dedupe_key IS NOT NULL;
+CREATE INDEX runs_task ON runs (task_id, id);
+CREATE INDEX runs_state ON runs (state, id);
+CREATE INDEX runs_task_state ON runs (task_id, state, id);
+
+CREATE TABLE attempts (
+    run_id     {id} NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number     INTEGER NOT NULL,
+    state      TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at   BIGINT NOT NULL,
+    exit_code  INTEGER,
+    error      TEXT,
+    first_line BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, number)
+);
+
+CREATE TABLE slots (
+    task_id    {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    nominal_at BIGINT NOT NULL,
+    run_id     {id},
+    outcome    TEXT,                            -- set where there is no run, or when its run is pruned
+    reason     TEXT,
+    PRIMARY KEY (task_id, nominal_at)
+);
+CREATE INDEX slots_run ON slots (run_id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE steps (
+    run_id     {id} NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    position   INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    outcome    TEXT NOT NULL,
+    ended_at   BIGINT NOT NULL,
+    PRIMARY KEY (run_id, position)
+);
+
+CREATE TABLE instances (
+    task_id       {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    number        INTEGER NOT NULL,
+    restarts      INTEGER NOT NULL DEFAULT 0,
+    fast_failures INTEGER NOT NULL DEFAULT 0,
+    start_at      BIGINT,
+    fatal         INTEGER NOT NULL DEFAULT 0,
+    done          INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (task_id, number)
+);
+
+CREATE TABLE events (
+    seq          {serial},
+    id           {id} NOT NULL UNIQUE,
+    topic        TEXT NOT NULL,
+    payload      TEXT NOT NULL,
+    at           BIGINT NOT NULL,
+    actor_id     TEXT,
+    cause_run_id {id},
+    depth        INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX events_at ON events (at);
+
+CREATE TABLE idempotency_keys (
+    actor_id     TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    run_id       {id} NOT NULL,
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (actor_id, key)
+);
+
+CREATE TABLE nodes (
+    id         TEXT PRIMARY KEY,
+    started_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL
+);
+
+CREATE TABLE settings (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
