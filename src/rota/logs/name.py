@@ -1,0 +1,67 @@
+"""Where the files of a run's log are."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_FOLDER_LENGTH = 200  # file systems end at 255 bytes
+
+
+class LogName(Struct, frozen=True):
+    """Names the one log of one run, whatever the number of its attempts. `created_at` is the run's, aware."""
+
+    task_name: str
+    created_at: datetime
+    run_id: str
+
+    @property
+    def folder(self) -> str:
+        return _safe(self.task_name)[:_FOLDER_LENGTH]
+
+    @property
+    def file(self) -> str:
+        return f"{self.created_at.astimezone(UTC):%Y%m%d_%H%M%S}_{_safe(self.run_id)}.log"
+
+
+class SegmentPaths(Struct, frozen=True):
+    """The plain output and its side index."""
+
+    data: Path
+    index: Path
+
+
+class LogPaths(Struct, frozen=True):
+    """All files a log can have. Only `current.data` is not hidden."""
+
+    current: SegmentPaths
+    previous: SegmentPaths
+    next: SegmentPaths
+
+    @classmethod
+    def of(cls, root: Path, name: LogName) -> "LogPaths":
+        folder, file = root / name.folder, name.file
+        return cls(
+            current=SegmentPaths(folder / file, folder / f".{file}.meta"),
+            previous=SegmentPaths(folder / f".{file}.prev", folder / f".{file}.prev.meta"),
+            next=SegmentPaths(folder / f".{file}.next", folder / f".{file}.next.meta"),
+        )
+
+    @property
+    def folder(self) -> Path:
+        return self.current.data.parent
+
+    def all(self) -> list[Path]:
+        return [path for pair in (self.current, self.previous, self.next) for path in (pair.data, pair.index)]
+
+
+def run_id_of(file_name: str) -> str | None:
+    """The run a file belongs to, hidden ones included, or None for a file that is no log's."""
+    found = re.fullmatch(r"\.?\d{8}_\d{6}_([A-Za-z0-9_-]+)\.log(\.prev|\.next)?(\.meta)?", file_name)
+    return found and found[1]
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub("_", text) or "_"
