@@ -1,1 +1,11 @@
 """Run logs: files that are appended, paged, followed and rotated."""
+
+from rota.logs.disk import Shortage
+from rota.logs.folder import RunLogs
+from rota.logs.follow import Growth, follow
+from rota.logs.index import Stream
+from rota.logs.name import LogName
+from rota.logs.reader import LogLine, LogPage, LogReader
+from rota.logs.writer import LogWriter
+
+__all__ = ["Growth", "LogLine", "LogName", "LogPage", "LogReader", "LogWriter", "RunLogs", "Shortage", "Stream", "follow"]

@@ -1,0 +1,88 @@
+"""All logs of an installation."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rota.core.errors import Conflict
+from rota.core.policy import LogLimit
+from rota.logs.disk import Shortage, find_shortage
+from rota.logs.index import ENDED
+from rota.logs.name import LogName, LogPaths, run_id_of
+from rota.logs.reader import LogReader
+from rota.logs.segment import open_segment
+from rota.logs.writer import LogWriter
+
+
+class RunLogs:
+    """The folder of run logs. `min_free_space` is in bytes, 0 for no guard."""
+
+    def __init__(self, root: Path, min_free_space: int = 0) -> None:
+        self._root = root
+        self._min_free_space = min_free_space
+        self._live: set[Path] = set()
+
+    def find_shortage(self) -> Shortage | None:
+        """To be asked before a run starts: less disk space than `min_free_space`. None also if the disk cannot be asked."""
+        existing = next(folder for folder in (self._root, *self._root.absolute().parents) if folder.exists())
+        with suppress(OSError):
+            return find_shortage(existing, self._min_free_space)
+        return None
+
+    def writer(
+        self, name: LogName, limit: LogLimit, secrets: Sequence[str] = (), on_growth: Callable[[], None] | None = None
+    ) -> LogWriter:
+        """For one attempt; goes on where the log ends. Raises Conflict while another writer of it is open."""
+        paths = LogPaths.of(self._root, name)
+        live = paths.current.data
+        if live in self._live:
+            raise Conflict(f"the log of run {name.run_id} is being written already")
+        self._live.add(live)
+        return LogWriter(
+            paths,
+            limit,
+            secrets,
+            min_free_space=self._min_free_space,
+            on_growth=on_growth,
+            on_close=lambda: self._live.discard(live),
+        )
+
+    def reader(self, name: LogName) -> LogReader:
+        paths = LogPaths.of(self._root, name)
+        return LogReader(paths, lambda: paths.current.data in self._live)
+
+    def finalize(self, name: LogName) -> None:
+        """Ends the log of a run that has no writer any more, such as one that a crash of ours cut off. Raises OSError."""
+        paths = LogPaths.of(self._root, name)
+        if any(path.exists() for path in paths.all()):
+            segment = open_segment(paths)
+            segment.mark(ENDED)
+            segment.close()
+
+    def delete(self, name: LogName) -> None:
+        """Removes all files of an ended run, and the folder if it was the last. No error if there is none."""
+        paths = LogPaths.of(self._root, name)
+        for path in paths.all():
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            paths.folder.rmdir()
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes by run id, hidden files included."""
+        total: Counter[str] = Counter()
+        for path in self._files():
+            run_id = run_id_of(path.name)
+            if run_id:
+                with suppress(FileNotFoundError):
+                    total[run_id] += path.stat().st_size
+        return dict(total)
+
+    def total_bytes(self) -> int:
+        return sum(self.sizes().values())
+
+    def _files(self) -> Iterator[Path]:
+        with suppress(FileNotFoundError):
+            for folder in self._root.iterdir():
+                if folder.is_dir():
+                    yield from folder.iterdir()

@@ -1,0 +1,61 @@
+"""Follows a log that is being written, without ever holding its run up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from rota.logs.reader import LogPage, LogReader
+
+PAGE_LINES = 1000
+
+
+class Growth:
+    """Wakes the followers of one log at most every `every_s` seconds, and always once more after the last growth.
+
+    `notify` is a writer's `on_growth`, `wait` a follower's `wakeup`. Both belong to one event loop.
+    """
+
+    def __init__(self, every_s: float = 0.02) -> None:
+        self._every_s = every_s
+        self._grown = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._pending = False
+
+    def notify(self) -> None:
+        if self._timer:
+            self._pending = True
+            return
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._expire)
+        self._grown.set()
+        self._grown.clear()
+
+    async def wait(self) -> None:
+        await self._grown.wait()
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._pending:
+            self._pending = False
+            self.notify()
+
+
+async def follow(
+    reader: LogReader, from_line: int, wakeup: Callable[[], Awaitable[object]], *, page_lines: int = PAGE_LINES
+) -> AsyncIterator[LogPage]:
+    """Pages with lines, from `from_line` (negative: from the end) until the log is finalized, without gap or duplicate.
+
+    A page whose first line is later than expected tells that a rotation took the lines between. Nothing is kept for a
+    follower: one that falls behind reads on from the file. `wakeup` is called when there is nothing to read, and waits for the
+    log to grow; the read and that call are in one step of the event loop, so growth on this loop is never missed.
+    """
+    position = from_line
+    while True:
+        page = reader.page(position, page_lines)
+        if position < 0:
+            position = max(0, page.total_lines + position)
+        if page.lines:
+            position = page.lines[-1].n + 1
+            yield page
+        elif page.finalized:
+            return
+        else:
+            await wakeup()

@@ -1,0 +1,124 @@
+"""Reads the log of a run: pages, search, download."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from rota.core.errors import Invalid
+from rota.logs.index import CONTINUED, STREAM_CODES, STREAMS, Record, Stream
+from rota.logs.name import LogPaths
+from rota.logs.view import View, open_view
+
+PAGE_BYTES = 16 * 1024 * 1024
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PREFIXES = {STREAM_CODES["stderr"]: b"[ERR] ", STREAM_CODES["system"]: b"[SYSTEM] "}
+
+
+class LogLine(Struct, frozen=True):
+    """Line `n` of a run, counted from 0 over all attempts and rotations. `continued`: goes on the line before it."""
+
+    n: int
+    at: datetime
+    stream: Stream
+    text: str
+    continued: bool = False
+
+
+class LogPage(Struct, frozen=True):
+    """Consecutive lines. `truncated`: it should begin earlier, but those lines are gone. `finalized`: nothing will be added."""
+
+    lines: list[LogLine]
+    first_available: int
+    total_lines: int
+    finalized: bool
+    truncated: bool
+
+
+class LogReader:
+    """Reads from the files alone, never from a writer. A log that does not exist (yet) reads as an empty one, not finalized."""
+
+    def __init__(self, paths: LogPaths, is_live: Callable[[], bool] = lambda: False) -> None:
+        self._paths = paths
+        self._is_live = is_live
+
+    def page(self, from_line: int, limit: int) -> LogPage:
+        """Up to `limit` lines from `from_line`, a negative one counted from the end. Costs what the page costs, not the log.
+
+        A page ends early after 16 MiB of text.
+        """
+        with self._view() as view:
+            wanted = from_line if from_line >= 0 else max(0, view.total_lines + from_line)
+            start = max(wanted, view.first_available)
+            return LogPage(
+                lines=_take(view, start, limit),
+                first_available=view.first_available,
+                total_lines=view.total_lines,
+                finalized=view.ended,
+                truncated=wanted < view.first_available,
+            )
+
+    def search(self, pattern: str, *, regex: bool = False, case: bool = False, from_line: int = 0) -> Iterator[LogLine]:
+        """Lines that contain `pattern`, in order. Raises Invalid for an empty pattern or a bad expression, at once."""
+        found = _compile(pattern, regex=regex, case=case)
+        return self._search(found, from_line, whole_blocks=not regex)
+
+    def raw(self, *, prefixes: bool = True) -> Iterator[bytes]:
+        """The text of all lines there are, the same as in pages, with `[ERR] ` and `[SYSTEM] ` before lines of those streams."""
+        with self._view() as view:
+            for record, data in view.blocks(0):
+                prefix = _PREFIXES.get(record.stream, b"") if prefixes else b""
+                yield _prefixed(data, prefix) if prefix else data
+
+    def _search(self, found: "re.Pattern[str]", from_line: int, *, whole_blocks: bool) -> Iterator[LogLine]:
+        with self._view() as view:
+            for record, data in view.blocks(from_line):
+                text = data.decode(errors="replace")
+                if whole_blocks and not found.search(text):
+                    continue
+                yield from (line for line in _split(record, text, from_line) if found.search(line.text))
+
+    def _view(self) -> AbstractContextManager[View]:
+        return open_view(self._paths, self._is_live)
+
+
+def _take(view: View, start: int, limit: int) -> list[LogLine]:
+    lines: list[LogLine] = []
+    size = 0
+    if limit <= 0:
+        return lines
+    for record, data in view.blocks(start):
+        lines += _split(record, data.decode(errors="replace"), start, limit - len(lines))
+        size += len(data)
+        if len(lines) >= limit or size >= PAGE_BYTES:
+            break
+    return lines
+
+
+def _split(record: Record, text: str, from_line: int, limit: int | None = None) -> list[LogLine]:
+    at = _EPOCH + timedelta(milliseconds=record.at_ms)
+    stream = STREAMS[record.stream]
+    skip = max(0, from_line - record.first_line)
+    texts = text.removesuffix("\n").split("\n")
+    end = len(texts) if limit is None else skip + limit
+    return [
+        LogLine(n, at, stream, line, n == record.first_line and bool(record.flags & CONTINUED))
+        for n, line in enumerate(texts[skip:end], record.first_line + skip)
+    ]
+
+
+def _compile(pattern: str, *, regex: bool, case: bool) -> "re.Pattern[str]":
+    if not pattern:
+        raise Invalid.at("q", "must not be empty")
+    try:
+        return re.compile(pattern if regex else re.escape(pattern), 0 if case else re.IGNORECASE)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise Invalid.at("q", f"is not a regular expression: {error}", pattern) from error
+
+
+def _prefixed(data: bytes, prefix: bytes) -> bytes:
+    whole = data.endswith(b"\n")
+    return prefix + (data[:-1] if whole else data).replace(b"\n", b"\n" + prefix) + (b"\n" if whole else b"")
