@@ -1,9 +1,9 @@
 -- Moments are microseconds since 1970 in UTC. Ids are UUIDv7 in canonical text form. Documents are JSON text.
--- {id} is text that compares by bytes, {serial} a rising integer key: the two words the dialects spell differently.
+-- {id} is text that compares by bytes, {serial} a primary key that counts up: the two words the dialects spell differently.
 
 CREATE TABLE users (
-    id            {id} PRIMARY KEY,
-    number        {serial_unique},              -- for surfaces whose user ids are integers
+    id            {id} NOT NULL UNIQUE,
+    number        {serial},                     -- for surfaces whose user ids are integers
     name          TEXT NOT NULL UNIQUE,
     email         TEXT,
     kind          TEXT NOT NULL,                -- user · agent
@@ -60,6 +60,7 @@ CREATE INDEX tasks_next ON tasks (next_at) WHERE next_at IS NOT NULL AND status 
 CREATE TABLE runs (
     id             {id} PRIMARY KEY,
     task_id        {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+    owner_id       {id},                        -- of its task, so that an owner's list needs no join
     state          TEXT NOT NULL,
     admission      TEXT,                        -- of a pending run: new · ready · held
     trigger_kind   TEXT NOT NULL,
@@ -71,7 +72,8 @@ CREATE TABLE runs (
     attempt        INTEGER NOT NULL DEFAULT 0,
     fence          BIGINT NOT NULL DEFAULT 0,
     holder         TEXT,
-    priority       INTEGER NOT NULL DEFAULT 5,
+    resumed        INTEGER NOT NULL DEFAULT 0,  -- its next claim goes on with the attempt it has
+    priority       INTEGER NOT NULL DEFAULT 5 CHECK (priority BETWEEN 1 AND 9),
     concurrency_key TEXT,
     dedupe_key     TEXT,                        -- owner and key
     instance       INTEGER,
@@ -88,16 +90,23 @@ CREATE TABLE runs (
     cancel_requested_at BIGINT,
     cancel_delivered_at BIGINT
 );
--- Work is found through these three; history is in none of them.
-CREATE INDEX runs_new ON runs (due_at, priority, id) WHERE admission = 'new';
+-- Work is found through these; history is in none of them.
+CREATE INDEX runs_new ON runs (priority, due_at, id) WHERE admission = 'new';
 CREATE INDEX runs_ready ON runs (priority, due_at, id) WHERE admission = 'ready';
+CREATE INDEX runs_ready_task ON runs (task_id, id) WHERE admission = 'ready';
 CREATE INDEX runs_held ON runs (task_id, priority, due_at, id) WHERE admission = 'held';
+CREATE INDEX runs_held_key ON runs (concurrency_key, priority, due_at, id) WHERE concurrency_key IS NOT NULL AND admission = 'held';
+CREATE INDEX runs_active_key ON runs (concurrency_key) WHERE concurrency_key IS NOT NULL AND (state = 'running' OR admission = 'ready');
+-- A refused run is no reason to refuse the next, so refused ones are not in it.
+CREATE INDEX runs_dedupe ON runs (dedupe_key, created_at, id) WHERE dedupe_key IS NOT NULL AND state NOT IN ('skipped', 'queue_full', 'missed');
 CREATE INDEX runs_running ON runs (task_id, id) WHERE state = 'running';
-CREATE INDEX runs_live_key ON runs (concurrency_key) WHERE concurrency_key IS NOT NULL AND state IN ('pending', 'running');
-CREATE INDEX runs_dedupe ON runs (dedupe_key, created_at) WHERE dedupe_key IS NOT NULL;
+CREATE INDEX runs_pending ON runs (id, task_id, owner_id) WHERE state = 'pending';
+-- Lists. Those by state hold ended runs alone: an index that every claim and settlement changes costs a third of their speed.
 CREATE INDEX runs_task ON runs (task_id, id);
-CREATE INDEX runs_state ON runs (state, id);
-CREATE INDEX runs_task_state ON runs (task_id, state, id);
+CREATE INDEX runs_owner ON runs (owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX runs_ended ON runs (state, id) WHERE ended_at IS NOT NULL;
+CREATE INDEX runs_ended_task ON runs (task_id, state, id) WHERE ended_at IS NOT NULL;
+CREATE INDEX runs_ended_owner ON runs (owner_id, state, id) WHERE owner_id IS NOT NULL AND ended_at IS NOT NULL;
 
 CREATE TABLE attempts (
     run_id     {id} NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

@@ -1,0 +1,115 @@
+"""The database: one writer, many readers, and the function is sent to the connection."""
+
+import asyncio
+from pathlib import Path
+from typing import TypeVar
+
+from rota.core.errors import Invalid
+from rota.store.connection import Connection, Dialect, Driver, Row, Work
+from rota.store.migrate import migrate
+from rota.store.postgres import PostgresDriver
+from rota.store.readers import Readers
+from rota.store.sqlite import MEMORY, SqliteDriver, backup, check
+from rota.store.writer import Transactor, Writer
+
+__all__ = ["Connection", "Database", "Dialect", "Row", "Work", "open_database", "open_postgres", "open_sqlite"]
+
+T = TypeVar("T")
+
+
+class Database:
+    """What the rest of Rota holds of its database. Made by `open_sqlite`, `open_postgres` or `open_database`.
+
+    A function that is sent here gets a Connection inside a transaction and may run statements, nothing else: no waiting, no
+    calls back into this class. Its error undoes what it did, and nothing of the others that share its transaction. What a
+    write did is durable when its caller goes on. Unavailable is raised when there is no room or no database; the next
+    function finds out by itself whether that has passed.
+    """
+
+    def __init__(self, driver: Driver, connection: Connection, *, threads: bool = True) -> None:
+        self._driver = driver
+        self._transactor = Transactor(driver, connection)
+        self._writer = Writer(self._transactor) if threads else None
+        self._readers = Readers(driver) if threads and driver.is_shared else None
+
+    async def write(self, fn: Work[T]) -> T:
+        """Run in the next transaction of the one writer. A caller that is cancelled does not stop it."""
+        if self._writer is None:
+            return self._transactor.run(fn)
+        return await self._writer.submit(fn)
+
+    async def read(self, fn: Work[T]) -> T:
+        """Run on one unchanging state of the database that has every write that was finished before."""
+        if self._readers is None:
+            return await self.write(fn)
+        return await self._readers.read(fn)
+
+    def run(self, fn: Work[T], *, write: bool = True) -> T:
+        """The same without an event loop; it blocks."""
+        if not write and self._readers is not None:
+            return self._readers.run(fn)
+        if self._writer is None:
+            return self._transactor.run(fn)
+        return self._writer.submit_sync(fn).result()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last write failed for want of disk or database; None while all is well."""
+        return self._transactor.problem
+
+    @property
+    def healthy(self) -> bool:
+        return self._transactor.problem is None
+
+    async def backup(self, path: str | Path) -> None:
+        """Copy a SQLite database to a file while it is in use, as of one moment. Invalid for any other database."""
+        if not isinstance(self._driver, SqliteDriver) or not self._driver.is_shared:
+            raise Invalid("only a SQLite file is copied by Rota", hint="Use pg_dump.")
+        await asyncio.to_thread(backup, self._driver.path, path)
+
+    def close(self) -> None:
+        """Finish what waits, then close. Readers go first: the last connection to a SQLite file tidies up."""
+        if self._readers is not None:
+            self._readers.close()
+        if self._writer is not None:
+            self._writer.close()
+        self._transactor.close()
+
+
+def open_sqlite(path: str | Path, *, threads: bool = True) -> Database:
+    """Open, check after an unclean end, and migrate. `threads=False` runs each function at once in the caller's thread.
+
+    Unavailable if the file cannot be used or is damaged, Conflict if a newer version made it.
+    """
+    driver = SqliteDriver(path)
+    needs_check = not driver.ended_cleanly()
+    c = driver.connect()
+    try:
+        if needs_check:
+            check(c)
+        migrate(c)
+    except BaseException:
+        c.close()
+        raise
+    return Database(driver, c, threads=threads)
+
+
+def open_postgres(url: str, *, schema: str | None = None) -> Database:
+    """Connect and migrate. Unavailable if the server does not answer, Conflict if a newer version made the tables."""
+    driver = PostgresDriver(url, schema)
+    driver.create_schema()
+    c = driver.connect()
+    try:
+        migrate(c)
+    except BaseException:
+        c.close()
+        raise
+    return Database(driver, c)
+
+
+def open_database(url_or_path: str | Path) -> Database:
+    """`postgresql://…` is a server, `sqlite:///…` or anything else a file."""
+    text = str(url_or_path)
+    if text.startswith(("postgresql://", "postgres://")):
+        return open_postgres(text)
+    return open_sqlite(text.removeprefix("sqlite:///") or MEMORY)

@@ -1,0 +1,169 @@
+"""PostgreSQL, through psycopg 3: the database for more than one process."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+from rota.core.errors import Conflict, Invalid, Unavailable
+from rota.store.connection import Connection, Driver, Row
+from rota.store.migrate import LOCK
+
+# Classes of SQLSTATE, by their first characters: no resources (53), the operator stops the server (57P), system error (58).
+TROUBLE = ("53", "57P", "58", "25006")
+AGAIN = ("40", "55P03")
+UNKNOWN_OUTCOME = "the connection to the database was lost; whether the change was made is not known"
+
+
+def load_psycopg() -> ModuleType:
+    try:
+        import psycopg  # noqa: PLC0415
+    except ImportError as error:
+        raise Unavailable("PostgreSQL needs psycopg, which is not installed", hint="pip install 'rota[postgres]'") from error
+    return psycopg
+
+
+@lru_cache(maxsize=4096)
+def translate_sql(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+@lru_cache(maxsize=1024)
+def render_batch(sql: str, types: str) -> str:
+    columns = ", ".join(f"?::{kind}[]" for kind in types.split())
+    return translate_sql(sql.replace("{values}", f"SELECT * FROM unnest({columns})"))
+
+
+def transpose(types: str, values: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The values by column, each of one type as arrays need it."""
+    columns = [list(column) for column in zip(*values, strict=True)]
+    for i, kind in enumerate(types.split()):
+        if kind == "float8":
+            columns[i] = [None if value is None else float(value) for value in columns[i]]
+    return columns
+
+
+class PostgresConnection(Connection):
+    dialect = "postgres"
+
+    def __init__(self, raw: Any, begin: str = "BEGIN") -> None:
+        self.raw = raw
+        self._cursor = raw.cursor(binary=True)
+        self._execute = self._cursor.execute
+        self._begin = begin
+        self._marked = False
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        found: list[Row] = self._execute(translate_sql(sql), params).fetchall()
+        return found
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> int:
+        count: int = self._execute(translate_sql(sql), params).rowcount
+        return count
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._cursor.executemany(translate_sql(sql), rows)
+
+    def batch(self, sql: str, types: str, values: Sequence[Sequence[Any]], params: Sequence[Any] = ()) -> list[Row]:
+        if not values:
+            return []
+        before = sql.partition("{values}")[0].count("?") if params else 0
+        bound = [*params[:before], *transpose(types, values), *params[before:]]
+        found: list[Row] = self._execute(render_batch(sql, types), bound).fetchall()
+        return found
+
+    def begin(self) -> None:
+        self.raw.execute(self._begin)
+        self._marked = False
+
+    def commit(self) -> None:
+        self.raw.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.raw.execute("ROLLBACK")
+
+    def mark(self) -> None:
+        # One message for both: a savepoint each costs a round trip to the server.
+        self.raw.execute("RELEASE SAVEPOINT mark; SAVEPOINT mark" if self._marked else "SAVEPOINT mark")
+        self._marked = True
+
+    def undo(self) -> None:
+        self.raw.execute("ROLLBACK TO SAVEPOINT mark")
+
+    def has_written(self) -> bool:
+        return self.row("SELECT pg_current_xact_id_if_assigned() IS NOT NULL") == (True,)
+
+    def is_lost(self) -> bool:
+        return bool(self.raw.closed)
+
+    def translate(self, error: BaseException) -> BaseException:
+        return translate(error, lost=self.is_lost())
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+def translate(error: BaseException, *, lost: bool) -> BaseException:
+    """See Connection.translate."""
+    psycopg = load_psycopg()
+    if not isinstance(error, psycopg.Error):
+        return error
+    state = getattr(error, "sqlstate", None) or ""
+    if lost:
+        return Unavailable(UNKNOWN_OUTCOME, hint="Look whether it was made before you try again.")
+    if state.startswith(TROUBLE):
+        return Unavailable(f"the database cannot write now ({error})", hint="Work goes on by itself when it can.")
+    if state.startswith(AGAIN):
+        return Unavailable(f"another process changed the same rows ({error})", hint="Try again.")
+    if isinstance(error, psycopg.IntegrityError):
+        return Conflict(f"the change does not fit what is stored ({error})")
+    if isinstance(error, psycopg.DataError):
+        return Invalid(f"a value cannot be stored ({error})")
+    return error
+
+
+class PostgresDriver(Driver):
+    """Opens connections to a server, all working in one schema (by default the one the server gives)."""
+
+    def __init__(self, url: str, schema: str | None = None) -> None:
+        self.url = url
+        self.schema = schema
+        self._psycopg = load_psycopg()
+
+    def connect(self) -> PostgresConnection:
+        return PostgresConnection(self._open())
+
+    def connect_reader(self) -> PostgresConnection:
+        return PostgresConnection(self._open(), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def create_schema(self) -> None:
+        if self.schema is None:
+            return
+        with self._open() as raw, raw.transaction():
+            raw.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            raw.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema)}")
+
+    def _open(self) -> Any:
+        try:
+            raw = self._psycopg.connect(self.url, autocommit=True, application_name="rota", connect_timeout=10)
+        except self._psycopg.OperationalError as error:
+            raise Unavailable(f"the database does not answer ({error})", hint="Is the server up, and the URL right?") from error
+        configure(raw)
+        if self.schema is not None:
+            raw.execute(f"SET search_path TO {quote(self.schema)}")
+        return raw
+
+
+def configure(raw: Any) -> None:
+    """Make one statement text have one parameter type each time, so that it is prepared once."""
+    from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper  # noqa: PLC0415
+
+    for kind in (int, bool):
+        raw.adapters.register_dumper(kind, Int8Dumper)
+        raw.adapters.register_dumper(kind, Int8BinaryDumper)
+    raw.prepare_threshold = 2
+    raw.prepared_max = 500
+
+
+def quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
