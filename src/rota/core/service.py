@@ -63,6 +63,38 @@ def after_exit(policy: ServicePolicy, instance: Instance, outcome: Outcome, upti
     return structs.replace(instance, restarts=restarts + 1, fast_failures=fast, start_at=now + timedelta(seconds=wait_s))
 
 
+class Dependency(Struct, frozen=True, kw_only=True):
+    """What another service waits for: whether it is meant to run at all, and since when its instances are up."""
+
+    is_wanted: bool
+    healthy_after_s: float
+    up_since: list[datetime]
+    is_fatal: bool = False
+
+    def healthy_at(self) -> datetime | None:
+        """When its oldest instance has been up for long enough; None while none is up."""
+        return min(self.up_since) + timedelta(seconds=self.healthy_after_s) if self.up_since else None
+
+
+# A service starts anyway when what it waits for is not healthy this long after it should have been (RunWisp §8.3).
+PATIENCE_S = 5.0
+
+
+def ready_at(dependencies: Iterable[Dependency], waiting_since: datetime) -> datetime:
+    """When a service may start for the sake of what it depends on; a moment in the past means now.
+
+    Each dependency holds it up until it is healthy, and never longer than its own `healthy_after_s` and some patience.
+    One that is stopped or has given up holds up nobody: nothing ever waits for ever.
+    """
+    moments = [waiting_since]
+    for dependency in dependencies:
+        if not dependency.is_wanted or dependency.is_fatal:
+            continue
+        give_up_at = waiting_since + timedelta(seconds=dependency.healthy_after_s + PATIENCE_S)
+        moments.append(min(dependency.healthy_at() or give_up_at, give_up_at))
+    return max(moments)
+
+
 def check_dependencies(depends_on: Mapping[str, Iterable[str]]) -> list[Problem]:
     """Unknown names, self-reference and cycles among services; each problem names the service and prints the path."""
     problems = [

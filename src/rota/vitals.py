@@ -1,0 +1,41 @@
+"""How the server is doing, as its own parts report it: read by health checks and metrics."""
+
+import bisect
+from collections import Counter
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from rota.core.states import State
+
+DURATION_BOUNDS_S = (0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 1800.0, 3600.0)
+
+
+class Histogram(Struct):
+    """Counts of durations per upper bound in seconds, the last one without a bound."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(DURATION_BOUNDS_S) + 1))
+    sum_s: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        self.counts[bisect.bisect_left(DURATION_BOUNDS_S, seconds)] += 1
+        self.sum_s += seconds
+
+
+class Vitals(Struct):
+    """Counters since the start of this server, and what stands at this moment.
+
+    problems  name of a part -> what is wrong with it now; empty when all is well
+    lag_s     how late the scheduler handled the last slot, in seconds
+    """
+
+    started_at: datetime
+    problems: dict[str, str] = field(default_factory=dict)
+    ended: Counter[State] = field(default_factory=Counter)
+    started: int = 0
+    fired: int = 0
+    retried: int = 0
+    running: int = 0
+    waiting: int = 0
+    lag_s: float = 0.0
+    durations: Histogram = field(default_factory=Histogram)
