@@ -79,8 +79,7 @@ class Segment:
 
 def open_segment(paths: LogPaths) -> Segment:
     """The current segment, made if there is none, repaired if it was torn, and no longer marked as ended."""
-    for folder in (paths.folder.parent, paths.folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(paths)
     _finish_rotation(paths)
     first_line = _line_after(paths.previous)
     with ExitStack() as undo:
@@ -91,6 +90,11 @@ def open_segment(paths: LogPaths) -> Segment:
         segment = _repair(data_fd, index_fd, survey(data_fd, index_fd, first_line))
         undo.pop_all()
     return segment
+
+
+def make_folder(paths: LogPaths) -> None:
+    for folder in (paths.folder.parent, paths.folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def rotate(paths: LogPaths, old: Segment) -> Segment:

@@ -1,6 +1,7 @@
 """Records the output of one run as it comes from the pipes."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from rota.core.policy import LogLimit
 from rota.logs.cutter import Block, LineCutter
@@ -8,11 +9,12 @@ from rota.logs.disk import find_shortage
 from rota.logs.index import ENDED, FULL, STREAM_CODES, STREAMS, Stream
 from rota.logs.mask import MaskedStream, Secrets
 from rota.logs.name import LogPaths
-from rota.logs.segment import Buffers, Segment, open_segment, rotate
+from rota.logs.segment import Buffers, Segment, make_folder, open_segment, rotate
 from rota.logs.survey import BLOCK_BYTES
 
 PROBE_BYTES = 10 * 1024 * 1024  # free space is looked at this often (RunWisp contract §9.4)
-RETRY_MS = 1000  # after a failed write
+RETRY_MS = 5000  # after a failed write
+RESUME_BYTES = 1024 * 1024  # must be free then, or the note of the loss would be all that fits
 
 _SYSTEM = STREAM_CODES["system"]
 
@@ -97,9 +99,9 @@ class LogWriter:
     def _end(self, at_ms: int, *, ended: bool) -> None:
         self.flush(at_ms)
         self._resume(at_ms, last=True)
+        if ended:
+            self._mark_ended()
         if self._segment:
-            if ended:
-                self._mark(self._segment, ENDED)
             self._segment.close()
             self._segment = None
         if self._on_close:
@@ -152,7 +154,8 @@ class LogWriter:
             return False
         if self._limit.on_full == "drop_old":
             return self._rotate(self._segment, at_ms)
-        self._mark(self._segment, FULL)
+        with suppress(OSError):  # else a later attempt finds out by itself
+            self._segment.mark(FULL)
         cap = f"log size cap of {self._limit.max_size} bytes reached"
         if self._limit.on_full == "kill_task":
             self.overflowed = True
@@ -225,7 +228,8 @@ class LogWriter:
         if self._segment or (at_ms < self._retry_at_ms and not last):
             return self._segment
         try:
-            if last or not find_shortage(self._paths.folder, self._min_free_space):
+            make_folder(self._paths)
+            if last or not find_shortage(self._paths.folder, max(self._min_free_space, RESUME_BYTES)):
                 self._segment = open_segment(self._paths)
         except OSError:
             self._pause(at_ms)
@@ -253,8 +257,10 @@ class LogWriter:
             self._fresh = self._segment.size == 0
             self._discarding = self._segment.full and self._limit.on_full == "drop_new"
 
-    def _mark(self, segment: Segment, flag: int) -> None:
+    def _mark_ended(self) -> None:
+        # Marks are set in place, so this works on a disk too full for another line.
         try:
-            segment.mark(flag)
+            self._segment = self._segment or open_segment(self._paths)
+            self._segment.mark(ENDED)
         except OSError:
             self.disk_pressure = True
