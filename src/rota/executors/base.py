@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -13,16 +13,24 @@ from rota.logs import LogWriter
 
 
 class StopRequest:
-    """Asks one attempt to end. May be made several times; the strongest cause counts."""
+    """Asks one attempt to end. May be made several times; the strongest cause counts.
+
+    hurry  is set when whoever asks has no time for the rest of a grace period: what still works is to be killed now
+    """
 
     def __init__(self) -> None:
         self.cause: StopCause | None = None
-        self.delivered = False
+        self.hurry = asyncio.Event()
         self._asked = asyncio.Event()
+        self._on_ask: Callable[[], object] | None = None
 
-    def ask(self, cause: StopCause) -> None:
+    def ask(self, cause: StopCause, *, hurry: bool = False) -> None:
         self.cause = stronger(self.cause, cause)
         self._asked.set()
+        if hurry:
+            self.hurry.set()
+        if self._on_ask:
+            self._on_ask()
 
     @property
     def is_asked(self) -> bool:
@@ -33,16 +41,21 @@ class StopRequest:
         assert self.cause is not None  # noqa: S101  set before the event is
         return self.cause
 
+    def watch(self, on_ask: Callable[[], object]) -> None:
+        """Call `on_ask` at each request from now on: for who waits for something else too. One watcher at a time."""
+        self._on_ask = on_ask
+
 
 class Context(Struct, kw_only=True):
     """One attempt, as its executor sees it.
 
-    log         takes the output; `log.system(...)` for notes of our own
-    secrets     environment variables that are never shown anywhere; the writer masks their values already
-    stop        what to watch: the runner asks it for time-outs, cancels, shutdown
-    on_started  to be called once with (pid, start time in clock ticks) when a process group exists, before anything can
-                depend on it: after a crash the group is found and ended by it
+    log           takes the output; `log.system(text, at_ms)` for notes of our own. The runner opens and closes it
+    secrets       environment variables that are never shown anywhere; the writer masks their values already
+    stop          what to watch: the runner asks it for time-outs, cancels, shutdown
+    on_started    to be called once with (pid, start time in clock ticks) when a process group exists, before anything can
+                  depend on it: after a crash the group is found and ended by it
     on_delivered  to be called when a stop has reached the work
+    now_ms        Unix time in milliseconds
     """
 
     task: Task
@@ -53,6 +66,10 @@ class Context(Struct, kw_only=True):
     on_started: Callable[[int, int], None]
     on_delivered: Callable[[], None]
     now_ms: Callable[[], int]
+
+    def note(self, text: str) -> None:
+        """A line of our own in the run's log."""
+        self.log.system(text, self.now_ms())
 
 
 class Executor(Protocol):
@@ -66,7 +83,7 @@ class Executor(Protocol):
     is_durable: bool
 
     def execute(self, context: Context) -> Awaitable[Outcome]:
-        """Carry the attempt out and say what it came to. Failing work is an outcome, never an exception."""
+        """Carry the attempt out and say what it came to. Failing work is an outcome, never an exception.
 
-
-Params = dict[str, Any]
+        An outcome is given only when nothing of the attempt works any more. What is cancelled by asyncio ends its work at once.
+        """
