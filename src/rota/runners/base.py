@@ -1,0 +1,70 @@
+"""What every runner does."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from rota.core.outcome import Outcome, StopCause
+from rota.core.run import Run
+from rota.core.task import Task
+
+
+class Claim(Struct, frozen=True):
+    """An attempt to carry out. The run is `running` in the store, durably, with this attempt's number and fence."""
+
+    task: Task
+    run: Run
+
+
+class Finished(Struct, frozen=True, kw_only=True):
+    """An attempt that is over. `first_line` is where its output begins in the run's log."""
+
+    run_id: str
+    fence: int
+    outcome: Outcome
+    ended_at: datetime
+    first_line: int = 0
+
+
+class Delivered(Struct, frozen=True):
+    """A stop that has reached the work of a run."""
+
+    run_id: str
+    at: datetime
+
+
+class Runner(Protocol):
+    """Where attempts are carried out.
+
+    Whenever there is something to take, the settler is woken. Nothing that is taken is given a second time; whoever took it
+    keeps it until it is in the store, and acknowledges it then.
+
+    capacity  attempts at one time
+    busy      attempts that are going on
+    """
+
+    @property
+    def capacity(self) -> int: ...
+
+    @property
+    def busy(self) -> int: ...
+
+    def start(self, claims: Sequence[Claim]) -> None:
+        """Begin attempts. Never raises for one that cannot be started: that is its outcome."""
+
+    def ask_stop(self, run_id: str, cause: StopCause) -> bool:
+        """Have a run's attempt stopped. False if it is not going on here (it has finished, or never came)."""
+
+    def take_finished(self) -> list[Finished]:
+        """Attempts that are over and were not taken before."""
+
+    def take_delivered(self) -> list[Delivered]:
+        """Stops that have reached the work since the last call."""
+
+    def acknowledge(self, finished: Iterable[Finished]) -> None:
+        """These are settled in the store: no trace of them is needed after a crash any more."""
+
+    async def close(self, timeout_s: float) -> None:
+        """Stop all attempts at once, kill what still runs after `timeout_s`. What they came to can still be taken."""

@@ -1,0 +1,32 @@
+"""Tells those who follow a run's log that it has grown."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rota.logs import Growth
+
+
+class LogGrowth:
+    """Wake-ups by run. A log nobody follows costs one look into a dictionary."""
+
+    def __init__(self) -> None:
+        self._growths: dict[str, Growth] = {}
+        self._followers: Counter[str] = Counter()
+
+    def notify(self, run_id: str) -> None:
+        growth = self._growths.get(run_id)
+        if growth:
+            growth.notify()
+
+    @contextmanager
+    def following(self, run_id: str) -> Iterator[Growth]:
+        """For the time of following; `wait` of what it gives is the `wakeup` of `logs.follow`. The run need not have begun."""
+        growth = self._growths.setdefault(run_id, Growth())
+        self._followers[run_id] += 1
+        try:
+            yield growth
+        finally:
+            self._followers[run_id] -= 1
+            if not self._followers[run_id]:
+                del self._followers[run_id], self._growths[run_id]

@@ -1,0 +1,215 @@
+"""Carries attempts out in this process and its children."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from rota.bus import Bus
+from rota.clock import Clock
+from rota.core.outcome import Outcome, StopCause
+from rota.core.task import Task
+from rota.core.verdict import judge
+from rota.executors import Context, Executor, StopRequest
+from rota.logs import LogName, LogWriter, RunLogs
+from rota.runners.base import Claim, Delivered, Finished
+from rota.runners.growth import LogGrowth
+from rota.runners.ledger import LedgerEntry, ProcessLedger
+
+# Killing and looking for what is left takes this long at most (process.ladder), and a little more.
+KILL_S = 8.0
+
+logger = structlog.get_logger("rota.runner")
+
+
+class LocalRunner:
+    """One asyncio task per attempt.
+
+    secrets  a task's secret variables; their values never appear in its logs or errors
+    growth   tells followers that a log of ours has grown
+    """
+
+    def __init__(
+        self,
+        executors: Mapping[str, Executor],
+        logs: RunLogs,
+        clock: Clock,
+        bus: Bus,
+        ledger: ProcessLedger,
+        secrets: Callable[[Task], Mapping[str, str]],
+        capacity: int = 64,
+        growth: LogGrowth | None = None,
+    ) -> None:
+        self.capacity = capacity
+        self.growth = growth or LogGrowth()
+        self._executors = executors
+        self._logs = logs
+        self._clock = clock
+        self._bus = bus
+        self._ledger = ledger
+        self._secrets = secrets
+        self._going: dict[str, tuple[StopRequest, asyncio.Task[None]]] = {}
+        self._finished: list[Finished] = []
+        self._delivered: list[Delivered] = []
+
+    @property
+    def busy(self) -> int:
+        return len(self._going)
+
+    def start(self, claims: Sequence[Claim]) -> None:
+        try:
+            self._ledger.starting(LedgerEntry(claim.run.id, claim.run.fence) for claim in claims)
+        except OSError as error:
+            # Without its line in the journal a crash could run it a second time.
+            for claim in claims:
+                self._finish(
+                    claim, Outcome(state="failed", reason="spawn", error=f"the process journal cannot be written: {error}")
+                )
+            return
+        for claim in claims:
+            stop = StopRequest()
+            task = asyncio.create_task(self._attempt(claim, stop), name=f"attempt {claim.run.id}")
+            self._going[claim.run.id] = (stop, task)
+
+    def ask_stop(self, run_id: str, cause: StopCause) -> bool:
+        going = self._going.get(run_id)
+        if going:
+            going[0].ask(cause)
+        return going is not None
+
+    def take_finished(self) -> list[Finished]:
+        taken, self._finished = self._finished, []
+        return taken
+
+    def take_delivered(self) -> list[Delivered]:
+        taken, self._delivered = self._delivered, []
+        return taken
+
+    def acknowledge(self, finished: Iterable[Finished]) -> None:
+        self._journal(lambda: self._ledger.ended((item.run_id, item.fence) for item in finished))
+
+    async def close(self, timeout_s: float) -> None:
+        await self._stop_all(timeout_s, hurry=False)
+        await self._stop_all(KILL_S, hurry=True)
+        for run_id, (_, task) in list(self._going.items()):
+            logger.error("an attempt did not end", run_id=run_id)
+            task.cancel()
+        await asyncio.gather(*self._tasks(), return_exceptions=True)
+
+    async def _stop_all(self, timeout_s: float, *, hurry: bool) -> None:
+        for stop, _ in list(self._going.values()):
+            stop.ask("shutdown", hurry=hurry)
+        if self._going:
+            await asyncio.wait(self._tasks(), timeout=timeout_s)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for _, task in self._going.values()]
+
+    async def _attempt(self, claim: Claim, stop: StopRequest) -> None:
+        outcome, first_line = Outcome(state="failed", error="canceled"), 0
+        try:
+            secrets = self._secrets(claim.task)
+            log = self._open_log(claim, list(secrets.values()))
+            try:
+                first_line = log.lines_written
+                outcome = await self._carry_out(claim, stop, log, secrets)
+            finally:
+                self._close_log(claim, log, outcome)
+        except Exception as error:
+            logger.exception("an attempt could not begin or end", run_id=claim.run.id)
+            outcome = Outcome(state="failed", reason="spawn", error=f"{type(error).__name__}: {error}")
+        finally:
+            del self._going[claim.run.id]
+        self._finish(claim, outcome, first_line)
+
+    async def _carry_out(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Outcome:
+        policy, run = claim.task.spec.policy, claim.run
+        context = self._context(claim, stop, log, secrets)
+        if run.attempt > 1:
+            context.note(f"attempt {run.attempt} of {policy.retry.attempts + 1}")
+        shortage = self._logs.find_shortage()
+        if shortage:
+            context.note(f"not started: {shortage.text}")
+            return Outcome(state="failed", reason="disk_full", error=shortage.text)
+        timer = None
+        if policy.timeout_s is not None:
+            timer = asyncio.get_running_loop().call_later(policy.timeout_s, stop.ask, "timeout")
+        try:
+            return await self._executors[_kind(claim.task)].execute(context)
+        except Exception as error:
+            text = _masked(f"{type(error).__name__}: {error}", secrets.values())
+            logger.error("an executor failed", run_id=run.id, task=claim.task.name, error=text)
+            context.note(f"internal error: {text}")
+            return Outcome(state="failed", error=text)
+        finally:
+            if timer:
+                timer.cancel()
+
+    def _context(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Context:
+        return Context(
+            task=claim.task,
+            run=claim.run,
+            log=log,
+            stop=stop,
+            secrets=secrets,
+            on_started=lambda pid, ticks: self._record_start(claim, pid, ticks),
+            on_delivered=lambda: self._deliver(claim),
+            now_ms=self._now_ms,
+        )
+
+    def _open_log(self, claim: Claim, masked: list[str]) -> LogWriter:
+        run = claim.run
+        return self._logs.writer(
+            _log_name(claim), claim.task.spec.policy.log, masked, on_growth=lambda: self.growth.notify(run.id)
+        )
+
+    def _close_log(self, claim: Claim, log: LogWriter, outcome: Outcome) -> None:
+        """The log of a run that will be tried again stays open for the next attempt."""
+        now = self._clock.now()
+        if judge(claim.task.spec.policy, claim.run.attempt, outcome, now).is_retry:
+            log.close(_ms(now))
+        else:
+            log.finalize(_ms(now))
+
+    def _record_start(self, claim: Claim, pid: int, start_ticks: int) -> None:
+        # Should this fail: the line of its beginning is there, and its processes carry its mark.
+        self._journal(lambda: self._ledger.started(LedgerEntry(claim.run.id, claim.run.fence, pid, start_ticks)))
+
+    def _journal(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            logger.warning("the process journal cannot be written", error=str(error))
+
+    def _deliver(self, claim: Claim) -> None:
+        self._delivered.append(Delivered(claim.run.id, self._clock.now()))
+        self._bus.wake("settler")
+
+    def _finish(self, claim: Claim, outcome: Outcome, first_line: int = 0) -> None:
+        run, ended_at = claim.run, self._clock.now()
+        finished = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=ended_at, first_line=first_line)
+        self._journal(lambda: self._ledger.finished(finished))
+        self._finished.append(finished)
+        self._bus.wake("settler")
+
+    def _now_ms(self) -> int:
+        return _ms(self._clock.now())
+
+
+def _log_name(claim: Claim) -> LogName:
+    return LogName(claim.task.name, claim.run.created_at, claim.run.id)
+
+
+def _kind(task: Task) -> str:
+    return str(type(task.spec.executor).__struct_config__.tag)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for value in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(value, "[redacted]")
+    return text
