@@ -1,0 +1,33 @@
+"""The settings file: read, checked, and made into values that nothing changes."""
+
+from rota.config.diff import Changed, Diff, diff_units, restart_only_changes
+from rota.config.findings import Finding
+from rota.config.load import Loaded, find_file, load
+from rota.config.reference import render_reference
+from rota.config.report import report
+from rota.config.secret import Secret
+from rota.config.settings import Daemon, Listener, Outgoing, RunwispAccess, Scheduler, Server, Settings, Storage
+from rota.config.unit import Unit
+
+__all__ = [
+    "Changed",
+    "Daemon",
+    "Diff",
+    "Finding",
+    "Listener",
+    "Loaded",
+    "Outgoing",
+    "RunwispAccess",
+    "Scheduler",
+    "Secret",
+    "Server",
+    "Settings",
+    "Storage",
+    "Unit",
+    "diff_units",
+    "find_file",
+    "load",
+    "render_reference",
+    "report",
+    "restart_only_changes",
+]

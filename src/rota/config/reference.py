@@ -1,0 +1,118 @@
+"""The reference page of the settings file, made from the tables that parse it."""
+
+from collections.abc import Iterable
+
+from rota.config.aliases import RENAMED
+from rota.config.params import MODIFIERS
+from rota.config.table import IGNORED_SECTIONS, LISTEN, TABLE, Setting
+from rota.config.unit_keys import COMPOSE_KEYS, KEYS, NOTIFY_KEYS, UnitKey
+
+SYNTAX = """\
+# Settings
+
+This page is made from the tables in `rota.config`; a test keeps it up to date.
+
+`rota.toml` is a superset of `runwisp.toml`: a RunWisp file loads as it is. What counts: defaults, then the file, then
+variables of the environment, then flags. An unknown key is an error that names file, line, column and the nearest key.
+`rota validate FILE` tells of every error at once, and of warnings, which keep nothing from loading.
+
+## Values
+
+- **Duration**: a string such as `"300ms"`, `"5s"`, `"1h30m"`, `"2d"`, `"1w"`. Not negative; a number without unit is an error.
+- **Size**: `"500kb"`, `"1.5gb"`, any case, units by 1024; a plain number is bytes.
+- **Names** of tasks and services: 1 to 100 of `A-Z a-z 0-9 . _ : -`, one name space. Quote a key that holds `.` or `:`.
+- **Paths**: absolute, `~/…`, or relative to the file they stand in.
+- **`${VAR}`** in a string is a variable of the server's environment and **`${file:PATH}`** the trimmed content of a file; both
+  are replaced once, when the file is read, and one that is absent is an error. `$${` is a literal `${`. Scripts are left alone.
+- **Lists** in a variable or flag are separated by commas. An empty variable counts as not set.
+"""
+
+UNITS = """\
+## Tasks and services
+
+`[tasks.NAME]` and `[services.NAME]`. T: tasks, S: services. A key marked `[defaults]` may also stand there: the unit's own value
+wins, then that one, then the default. A task has at most one of `cron`, `rrule`, `once`, `on_event`, `calendar` and `schedule`;
+with none it starts by hand. Keys marked ° are Rota's own.
+
+In a settings file `dst` is `{ gap = "end", fold = "first", interval = "wall" }` unless said otherwise, as in RunWisp.
+
+Variables of a process, later over earlier: `[defaults]` `env_file`, `[defaults]` `env`, the unit's `env_file`, the unit's `env`,
+then `secrets_file` and `secrets` in the same order, then parameters of kind `env`.
+"""
+
+PARAMS = """\
+## Parameters
+
+`params` as a list defines what a run may be given: each entry has exactly one of `env`, `arg`, `option`, `flag`, whose text is
+its key. As a table (`params = { region = "eu" }`, Rota's own) it holds default values of every run and lets a run be given
+anything. A task with `run` and without `params` takes none; one with `executor` takes whatever it is given.
+"""
+
+LATER = """\
+## RunWisp's other names
+
+Names of its 1.x releases are read as ours, with a warning: {aliases}, `on_overlap = "kill"` (`terminate`),
+`log_on_full = "kill"` (`kill_task`), `catch_up` as a number (0 `skip`, 1 `latest`, more `all` with that cap), `[daemon] timezone`
+(`[scheduler] timezone`).
+
+Read and not acted on by this version, with a warning: {ignored}. A unit that compose backs is left out. `[daemon]`
+`allow_cloud_dispatch` is accepted and means nothing here.
+"""
+
+
+def render_reference() -> str:
+    """The whole page, Markdown."""
+    sections = dict.fromkeys(setting.section for setting in TABLE)
+    parts = [SYNTAX, *(_section(name) for name in sections), _listen(), UNITS, _units(), PARAMS, _modifiers(), _later()]
+    return "\n".join(parts)
+
+
+def _section(name: str) -> str:
+    rows = [setting for setting in TABLE if setting.section == name]
+    title = (
+        f"## `[{name}]`"
+        if rows[0].in_file
+        else f"## The {name} surface\n\nFrom the environment only: these are never written to disk."
+    )
+    table = _table(("Key", "Type", "Default", "Meaning", "Variable"), (_setting_cells(setting) for setting in rows))
+    return f"{title}\n\n{table}"
+
+
+def _setting_cells(setting: Setting) -> tuple[str, ...]:
+    variables = ", ".join(f"`{name}`" for name in setting.env) or "none"
+    return f"`{setting.key}`", setting.kind.name, _default(setting.default), setting.meaning, variables
+
+
+def _listen() -> str:
+    rows = ((f"`{key}`", kind.name, meaning) for key, (kind, meaning) in LISTEN.items())
+    return f"## `[[listen]]`\n\nA further listener, with one surface at its root.\n\n{_table(('Key', 'Type', 'Meaning'), rows)}"
+
+
+def _units() -> str:
+    return _table(("Key", "On", "Type", "Default", "Meaning"), map(_unit_cells, KEYS))
+
+
+def _unit_cells(key: UnitKey) -> tuple[str, ...]:
+    on = " ".join(kind[0].upper() for kind in key.on)
+    inherits = " `[defaults]`" if key.inherits else ""
+    return f"`{key.name}`{'°' if key.ours else ''}", on, key.kind.name, _default(key.default), key.meaning + inherits
+
+
+def _modifiers() -> str:
+    return _table(("Modifier", "Type"), ((f"`{name}`", kind.name) for name, kind in MODIFIERS.items()))
+
+
+def _later() -> str:
+    aliases = ", ".join(f"`{old}` (`{new}`)" for old, new in RENAMED.items())
+    keys = ", ".join(f"`{key}`" for key in (*NOTIFY_KEYS, *COMPOSE_KEYS))
+    sections = ", ".join(f"`[{name}]`" for name in IGNORED_SECTIONS)
+    return LATER.format(aliases=aliases, ignored=f"{sections}, `[daemon]` `tls`, `tls_cert` and `tls_key`, and of units {keys}")
+
+
+def _default(text: str | None) -> str:
+    return "unset" if text is None else f"`{text}`" if text else "empty"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

@@ -1,0 +1,234 @@
+"""The settings of one server, built once and handed on as a value."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from rota.config.document import Table
+from rota.config.findings import Findings, elsewhere, nearest
+from rota.config.kinds import PATH, BadValue
+from rota.config.secret import Secret
+from rota.config.table import IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
+from rota.config.zone import TimezoneSource, resolve_timezone
+
+# Set for the runs of a task, where a server may be started too.
+RUN_VARIABLES = ("ROTA_CONFIG", "ROTA_RUN_ID", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT")
+Values = dict[tuple[str, str], Any]
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    listen: str
+    data: Path
+    database: Secret | None
+    max_concurrent_runs: int
+    trust_proxy: tuple[str, ...]
+    log_level: Literal["debug", "info", "warning", "error"]
+    log_format: Literal["auto", "text", "json"]
+
+
+class Scheduler(Struct, frozen=True, kw_only=True):
+    """`timezone` is resolved; `timezone_source` tells whether it was configured or is the host's."""
+
+    timezone: str
+    timezone_source: TimezoneSource
+
+
+class Storage(Struct, frozen=True, kw_only=True):
+    """Bytes; 0 = off."""
+
+    max_size: int
+    min_free_space: int
+
+
+class Daemon(Struct, frozen=True, kw_only=True):
+    """Names and meaning are RunWisp's; `shutdown_timeout` is seconds."""
+
+    shutdown_timeout: float
+    external_url: str | None
+    metrics_enabled: bool
+    metrics_listen: str | None
+    include: tuple[str, ...]
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """`private` is resolved: what is not set follows from the listeners."""
+
+    private: Literal["allow", "deny"]
+    allow: tuple[str, ...]
+
+
+class RunwispAccess(Struct, frozen=True, kw_only=True):
+    password: Secret | None
+    no_auth: bool
+
+
+class Listener(Struct, frozen=True, kw_only=True):
+    """A port of its own for one surface."""
+
+    address: str
+    surface: str
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything a server is told, in the order defaults, file, environment, flags. Each key is described in `table`."""
+
+    server: Server
+    scheduler: Scheduler
+    storage: Storage
+    daemon: Daemon
+    outgoing: Outgoing
+    runwisp: RunwispAccess
+    listen: tuple[Listener, ...]
+
+
+def build_settings(
+    root: Table | None, environ: Mapping[str, str], flags: Mapping[str, str], etc: Path, findings: Findings
+) -> Settings | None:
+    """The settings, or None if something in `findings` keeps them from being built."""
+    before = len(findings.errors)
+    values: Values = {(row.section, row.key): _default(row) for row in TABLE}
+    listeners: tuple[Listener, ...] = ()
+    if root is not None:
+        values |= _from_file(root)
+        listeners = tuple(_listeners(root))
+    values |= _from_environment(environ, findings)
+    values |= _from_flags(flags, findings)
+    for message in _conflicts(values, listeners):
+        _blame(root, *message, findings)
+    if len(findings.errors) > before:
+        return None
+    zone, source = resolve_timezone(values["scheduler", "timezone"], environ, etc)
+    values["scheduler", "timezone"], values["scheduler", "timezone_source"] = zone, source
+    values["runwisp", "no_auth"] = bool(values["runwisp", "no_auth"])
+    values["outgoing", "private"] = values["outgoing", "private"] or _private(values["server", "listen"], listeners)
+    return _assemble(values, listeners)
+
+
+def _default(row: Setting) -> Any:
+    if row.default is None:
+        return None
+    value = row.kind.from_text(row.default)
+    return Path(value) if row.kind is PATH else value
+
+
+def _from_file(root: Table) -> Values:
+    values: Values = {}
+    for section in SECTIONS:
+        table = root.child(section)
+        if table is None:
+            continue
+        rows = {row.key: row for row in TABLE if row.section == section and row.in_file}
+        ignored = [key for at, key in IGNORED_KEYS if at == section]
+        table.refuse_unknown([*rows, *ignored], _homes(section))
+        for key, row in rows.items():
+            value = table.read(key, row.kind)
+            if value is not None:
+                values[section, key] = root.document.resolve(value) if row.kind is PATH else value
+        _note_ignored(table, section)
+    return values
+
+
+def _homes(section: str) -> dict[str, str]:
+    """Where a key belongs that was written into this section."""
+    return {row.key: f"[{row.section}]" for row in TABLE if row.in_file and row.section != section}
+
+
+def _note_ignored(table: Table, section: str) -> None:
+    for (at, key), kind in IGNORED_KEYS.items():
+        if at == section and table.read(key, kind) not in (None, False, "off", True):
+            table.warn("is not acted on by this version", key)
+
+
+def _listeners(root: Table) -> Iterator[Listener]:
+    for table in root.children("listen"):
+        table.refuse_unknown(LISTEN)
+        values = {key: table.read(key, kind) for key, (kind, _) in LISTEN.items()}
+        for key in LISTEN:
+            if key not in table.values:
+                table.error(f"needs {key}")
+        if None not in values.values():
+            yield Listener(**values)
+
+
+def _from_environment(environ: Mapping[str, str], findings: Findings) -> Values:
+    """Settings from variables; an empty variable counts as not set."""
+    values: Values = {}
+    for row in TABLE:
+        name = next((name for name in row.env if environ.get(name)), None)
+        if name:
+            _read_text(row, environ[name], name, values, findings)
+    known = [name for row in TABLE for name in row.env]
+    for name in environ:
+        if name.startswith("ROTA_") and name not in (*known, *RUN_VARIABLES):
+            near = nearest(name, [other.lower() for other in known]).upper().replace("; DID YOU MEAN", "; did you mean")
+            findings.warnings.append(elsewhere(f"variable {name}", f"is not a setting{near}"))
+    return values
+
+
+def _from_flags(flags: Mapping[str, str], findings: Findings) -> Values:
+    values: Values = {}
+    rows = {row.name: row for row in TABLE}
+    for name, text in flags.items():
+        _read_text(rows[name], text, f"--{rows[name].key.replace('_', '-')}", values, findings)
+    return values
+
+
+def _read_text(row: Setting, text: str, source: str, values: Values, findings: Findings) -> None:
+    try:
+        value = row.kind.from_text(text)
+    except BadValue as error:
+        findings.errors += [elsewhere(source, message) for _, message in error.problems]
+    else:
+        values[row.section, row.key] = Path(value) if row.kind is PATH else value
+
+
+def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tuple[str, str, str]]:
+    """Settings that do not fit together: section, key and message."""
+    if values["daemon", "metrics_listen"] and not values["daemon", "metrics_enabled"]:
+        yield "daemon", "metrics_listen", "needs metrics_enabled = true"
+    if values["runwisp", "password"] and values["runwisp", "no_auth"]:
+        yield "runwisp", "no_auth", "RUNWISP_NO_AUTH and a password are both set; set one of them"
+    addresses = [values["server", "listen"], *(listener.address for listener in listeners)]
+    addresses += filter(None, [values["daemon", "metrics_listen"]])
+    taken = [address for address in addresses if not address.endswith(":0")]
+    for address in sorted({address for address in taken if taken.count(address) > 1}):
+        yield "listen", "", f"two listeners have the address {address}"
+
+
+def _blame(root: Table | None, section: str, key: str, message: str, findings: Findings) -> None:
+    below = (section, key) if key else (section,)
+    if root is None or section == "runwisp":
+        findings.errors.append(elsewhere(".".join(below), message))
+    else:
+        root.error(message, *below)
+
+
+def _private(listen: str, listeners: tuple[Listener, ...]) -> Literal["allow", "deny"]:
+    addresses = [listen, *(listener.address for listener in listeners)]
+    return "allow" if all(map(_is_loopback, addresses)) else "deny"
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _assemble(values: Values, listeners: tuple[Listener, ...]) -> Settings:
+    def section(name: str) -> dict[str, Any]:
+        return {key: tuple(value) if isinstance(value, list) else value for (at, key), value in values.items() if at == name}
+
+    return Settings(
+        server=Server(**section("server")),
+        scheduler=Scheduler(**section("scheduler")),
+        storage=Storage(**section("storage")),
+        daemon=Daemon(**section("daemon")),
+        outgoing=Outgoing(**section("outgoing")),
+        runwisp=RunwispAccess(**section("runwisp")),
+        listen=listeners,
+    )

@@ -1,0 +1,191 @@
+"""The settings of the server: the one table that parsing, environment, flags and the reference page are made from."""
+
+from msgspec import Struct
+
+from rota.config.kinds import (
+    ADDRESS,
+    BOOLEAN,
+    LABEL,
+    NETWORK,
+    PATH,
+    SECRET,
+    TIMEZONE,
+    URL,
+    BadValue,
+    Kind,
+    enum,
+    integer,
+    list_of,
+)
+from rota.config.quantities import duration, size
+
+
+class Setting(Struct, frozen=True):
+    """One setting.
+
+    default  as it would be written; None = unset
+    env      variables that set it, the first over the others
+    in_file  False for what may not be written to disk
+    """
+
+    section: str
+    key: str
+    kind: Kind
+    default: str | None
+    meaning: str
+    env: tuple[str, ...] = ()
+    in_file: bool = True
+
+    @property
+    def name(self) -> str:
+        return f"{self.section}.{self.key}"
+
+
+def _no_auth_text(text: str) -> bool:
+    if text not in ("1", "true"):
+        raise BadValue("must be 1 or true; leave it unset to keep the password")
+    return True
+
+
+NO_AUTH = Kind("1 or true", BOOLEAN.parse, _no_auth_text)
+SURFACES = ("native", "runwisp", "ordinaut", "fylr", "nla", "posthog")
+
+TABLE = (
+    Setting(
+        "server",
+        "listen",
+        ADDRESS,
+        "127.0.0.1:7682",
+        "Where the main listener serves the web UI and every API.",
+        ("ROTA_LISTEN",),
+    ),
+    Setting("server", "data", PATH, ".rota", "The data directory: database, logs, control socket.", ("ROTA_DATA",)),
+    Setting(
+        "server",
+        "database",
+        SECRET,
+        None,
+        "`postgresql://…` keeps everything in PostgreSQL. Unset: SQLite in the data directory.",
+        ("ROTA_DATABASE",),
+    ),
+    Setting(
+        "server",
+        "max_concurrent_runs",
+        integer(1, 10_000),
+        "64",
+        "How many runs of tasks this server carries out at one time; more wait.",
+        ("ROTA_MAX_CONCURRENT_RUNS",),
+    ),
+    Setting(
+        "server",
+        "trust_proxy",
+        list_of(NETWORK),
+        "",
+        "Proxies whose forwarded headers count. Networks that hold every address are refused.",
+        ("ROTA_TRUST_PROXY", "RUNWISP_TRUST_PROXY", "RUNWISP_TRUSTED_PROXIES"),
+    ),
+    Setting(
+        "server",
+        "log_level",
+        enum("debug", "info", "warning", "error"),
+        "info",
+        "Least level of the server's own log.",
+        ("ROTA_LOG_LEVEL",),
+    ),
+    Setting(
+        "server",
+        "log_format",
+        enum("auto", "text", "json"),
+        "auto",
+        "Form of the server's own log; `auto` is text on a terminal, else JSON.",
+        ("ROTA_LOG_FORMAT",),
+    ),
+    Setting(
+        "scheduler",
+        "timezone",
+        TIMEZONE,
+        None,
+        "Zone of every schedule that names none. Unset: `TZ`, `/etc/timezone`, the `/etc/localtime` link, UTC.",
+        ("ROTA_TIMEZONE",),
+    ),
+    Setting(
+        "storage",
+        "max_size",
+        size(),
+        "0",
+        "Cap of all log files together; oldest ended runs go first. 0: none.",
+        ("ROTA_STORAGE_MAX_SIZE",),
+    ),
+    Setting(
+        "storage",
+        "min_free_space",
+        size(),
+        "0",
+        "Below it no run starts and recording stops. 0: not checked.",
+        ("ROTA_STORAGE_MIN_FREE_SPACE",),
+    ),
+    Setting(
+        "daemon", "shutdown_timeout", duration(), "10s", "How long the whole server may take to stop.", ("ROTA_SHUTDOWN_TIMEOUT",)
+    ),
+    Setting("daemon", "external_url", URL, None, "Base of links to this server, without trailing slash.", ("ROTA_EXTERNAL_URL",)),
+    Setting("daemon", "metrics_enabled", BOOLEAN, "false", "Serves `/metrics`.", ("ROTA_METRICS_ENABLED",)),
+    Setting(
+        "daemon", "metrics_listen", ADDRESS, None, "A listener of its own that serves only `/metrics`.", ("ROTA_METRICS_LISTEN",)
+    ),
+    Setting(
+        "daemon",
+        "include",
+        list_of(PATH),
+        "",
+        "Files, or patterns of files, whose tasks and services join these. Main file only.",
+    ),
+    Setting(
+        "outgoing",
+        "private",
+        enum("allow", "deny"),
+        None,
+        "Whether calls asked for over an API may reach private addresses. Unset: `allow` while every listener is on loopback.",
+        ("ROTA_OUTGOING_PRIVATE",),
+    ),
+    Setting(
+        "outgoing",
+        "allow",
+        list_of(LABEL),
+        "",
+        "Hosts and networks that may be reached whatever they are.",
+        ("ROTA_OUTGOING_ALLOW",),
+    ),
+    Setting(
+        "runwisp",
+        "password",
+        SECRET,
+        None,
+        "Password of the RunWisp surface. Unset: a random one at each start.",
+        ("ROTA_RUNWISP_PASSWORD", "RUNWISP_PASSWORD"),
+        in_file=False,
+    ),
+    Setting(
+        "runwisp",
+        "no_auth",
+        NO_AUTH,
+        None,
+        "Opens the RunWisp surface to whoever reaches it. Not together with a password.",
+        ("ROTA_RUNWISP_NO_AUTH", "RUNWISP_NO_AUTH"),
+        in_file=False,
+    ),
+)
+
+LISTEN = {
+    "address": (ADDRESS, "Where it listens."),
+    "surface": (enum(*SURFACES), "Which API it serves, at its root."),
+}
+
+# Keys and sections that RunWisp knows, so that its files load. Only what would change something is warned about.
+IGNORED_KEYS = {
+    ("daemon", "tls"): enum("auto", "off"),
+    ("daemon", "tls_cert"): PATH,
+    ("daemon", "tls_key"): PATH,
+    ("daemon", "allow_cloud_dispatch"): BOOLEAN,
+}
+IGNORED_SECTIONS = ("compose", "notify", "notifier", "notification_route", "notifiers", "route")
+SECTIONS = tuple(dict.fromkeys(setting.section for setting in TABLE if setting.in_file))

@@ -1,0 +1,206 @@
+"""Tasks and services out of a file: inheritance, and the structs of the core they become."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from rota.config.aliases import modernise_unit
+from rota.config.document import Document, Table
+from rota.config.kinds import NAME, PATH, BadValue
+from rota.config.params import read_params
+from rota.config.schedules import READERS, read_schedule
+from rota.config.structs import read_struct
+from rota.config.unit import Unit
+from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, NOTIFY_KEYS, TS, UnitKey, UnitKind, keys_of
+from rota.config.unit_warnings import warn_about
+from rota.config.variables import Variables, check_count, layered, read_variables
+from rota.core.policy import Dst, Policy, Retry
+from rota.core.schedule import ScheduleSpec
+from rota.core.service import ServicePolicy
+from rota.core.task import TaskSpec
+from rota.core.work import Shell, Work
+
+# RunWisp suppresses the repeated wall times of interval-like expressions.
+FILE_DST = {"gap": "end", "fold": "first", "interval": "wall"}
+VARIABLE_KEYS = ("env", "env_file", "secrets", "secrets_file")
+SHELL_KEYS = ("shell", "working_dir", "user", "umask", "env", "env_file")
+
+
+class Defaults(Struct, frozen=True):
+    """What [defaults] says, read."""
+
+    values: dict[str, Any]
+    variables: Variables
+
+
+def read_defaults(root: Table) -> Defaults:
+    table = root.child("defaults")
+    if table is None:
+        return Defaults({}, Variables({}, {}))
+    modernise_unit(table)
+    known = {key.name: "tasks and services, not of [defaults]" for kind in TS for key in keys_of(kind).values()}
+    table.refuse_unknown([*INHERITED, *NOTIFY_KEYS], known)
+    _note_notify(table)
+    plain = {name: key for name, key in INHERITED.items() if name not in VARIABLE_KEYS}
+    return Defaults(_given(table, plain), read_variables(table))
+
+
+def unit_tables(document: Document) -> Iterator[tuple[UnitKind, Table]]:
+    """Every table of a unit in a file, in its order."""
+    for unit_kind in TS:
+        section = document.root.child(unit_kind)
+        for name in section.values if section is not None else ():
+            table = section.child(name) if section is not None else None
+            if table is not None:
+                yield unit_kind, table
+
+
+def read_unit(unit_kind: UnitKind, table: Table, defaults: Defaults, shutdown_timeout_s: float | None) -> Unit | None:
+    """One task or service; None if it has errors, or if this version cannot carry it out."""
+    errors = table.document.findings.errors
+    before = len(errors)
+    _check_name(table)
+    modernise_unit(table)
+    keys = keys_of(unit_kind)
+    other: UnitKind = "services" if unit_kind == "tasks" else "tasks"
+    homes = dict.fromkeys(keys_of(other), f"{other}, not of {unit_kind}")
+    table.refuse_unknown([*keys, *NOTIFY_KEYS, *COMPOSE_KEYS], homes)
+    _note_notify(table)
+    if any(key in table.values for key in COMPOSE_KEYS):
+        table.warn("is backed by compose, which is not acted on by this version; it is left out")
+        return None
+    values = _effective(table, keys, defaults)
+    variables = read_variables(table)
+    check_count(table, layered(defaults.variables, variables))
+    spec = _read_spec(unit_kind, table, values, layered(defaults.variables, variables), defaults)
+    if spec is None or len(errors) > before:
+        return None
+    warn_about(table, spec, shutdown_timeout_s)
+    return Unit(
+        spec=spec,
+        file=str(table.document.path),
+        line=table.line,
+        secrets=layered(defaults.variables, variables).secrets,
+        env_file=table.values.get("env_file"),
+        secrets_file=table.values.get("secrets_file"),
+    )
+
+
+def _check_name(table: Table) -> None:
+    try:
+        NAME.parse(table.path[-1])
+    except BadValue as error:
+        table.error(f"the name {error}", on_key=True)
+
+
+def _note_notify(table: Table) -> None:
+    for key in NOTIFY_KEYS:
+        if key in table.values:
+            table.warn("is not acted on by this version", key)
+
+
+def _given(table: Table, keys: dict[str, UnitKey]) -> dict[str, Any]:
+    """The values that a table gives, paths resolved."""
+    found: dict[str, Any] = {}
+    for name, key in keys.items():
+        value = table.read(name, key.kind)
+        if value is not None:
+            found[name] = str(table.document.resolve(value)) if key.kind is PATH else value
+    return found
+
+
+def _effective(table: Table, keys: dict[str, UnitKey], defaults: Defaults) -> dict[str, Any]:
+    """Built-in values, over them those of [defaults], over them the unit's own."""
+    plain = {name: key for name, key in keys.items() if name not in VARIABLE_KEYS and name != "params"}
+    built_in = {name: key.kind.from_text(key.default) for name, key in plain.items() if key.default is not None}
+    inherited = {name: value for name, value in defaults.values.items() if name in plain}
+    own = _given(table, plain)
+    dst = FILE_DST | inherited.get("dst", {}) | own.get("dst", {})
+    return {**built_in, **inherited, **own, "dst": dst}
+
+
+def _read_spec(
+    unit_kind: UnitKind, table: Table, values: dict[str, Any], variables: Variables, defaults: Defaults
+) -> TaskSpec | None:
+    fields = _targets(values, keys_of(unit_kind))
+    dst = msgspec.convert(values["dst"], Dst)
+    policy = structs.replace(msgspec.convert(fields["policy"], Policy), dst=dst)
+    work = _read_work(table, values, fields["shell"], variables.env)
+    if work is None:
+        return None
+    if unit_kind == "services":
+        service = msgspec.convert(fields["service"], ServicePolicy)
+        return TaskSpec(name=str(table.path[-1]), executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
+    schedule = read_schedule(table, dst, values.get("timezone"))
+    _check_catch_up(table, policy)
+    params = read_params(table, unattended=_is_unattended(schedule, values))
+    return TaskSpec(
+        name=str(table.path[-1]),
+        executor=work,
+        policy=_with_restart(table, policy, values, defaults),
+        schedule=schedule,
+        inputs=params.inputs,
+        params=params.values,
+        **fields["spec"],
+    )
+
+
+def _targets(values: dict[str, Any], keys: dict[str, UnitKey]) -> dict[str, dict[str, Any]]:
+    """Values by the struct and field they go to; `policy.retry.delay_s` nests."""
+    fields: dict[str, dict[str, Any]] = {"spec": {}, "policy": {}, "service": {}, "shell": {}}
+    for name, value in values.items():
+        target = keys[name].target if name in keys else None
+        if target is None:
+            continue
+        *outer, field = target.split(".")
+        place: dict[str, Any] = fields
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[field] = value
+    return fields
+
+
+def _read_work(table: Table, values: dict[str, Any], shell: dict[str, Any], env: dict[str, str]) -> Work | None:
+    if "run" in table.values and "executor" in table.values:
+        table.error("run and executor exclude each other", "executor", on_key=True)
+        return None
+    if "run" in table.values:
+        return Shell(script=values["run"], env=env, **shell) if "run" in values else None
+    if "executor" not in table.values:
+        table.error("needs run, the script, or executor")
+        return None
+    work = read_struct(table, values["executor"], Work, "executor") if "executor" in values else None
+    return _with_environment(table, work, values["executor"], shell, env) if work is not None else None
+
+
+def _with_environment(table: Table, work: Any, document: dict[str, Any], shell: dict[str, Any], env: dict[str, str]) -> Any:
+    """A shell executor takes what the unit says around it and it does not say itself; other kinds have no use for it."""
+    if isinstance(work, Shell):
+        around = {name: value for name, value in shell.items() if name not in document}
+        return structs.replace(work, **around, env={**env, **work.env})
+    for key in SHELL_KEYS:
+        if key in table.values:
+            table.error("is for scripts; this executor has no use for it", key, on_key=True)
+    return work
+
+
+def _is_unattended(schedule: ScheduleSpec | None, values: dict[str, Any]) -> bool:
+    return schedule is not None or values["run_on_start"]
+
+
+def _check_catch_up(table: Table, policy: Policy) -> None:
+    if policy.catch_up == "all" and policy.overlap != "queue":
+        table.error(f'"all" would start runs that on_overlap = "{policy.overlap}" refuses; queue them', "catch_up")
+    if policy.catch_up == "all" and not any(key in table.values for key in READERS):
+        table.warn("has no effect without a schedule", "catch_up")
+
+
+def _with_restart(table: Table, policy: Policy, values: dict[str, Any], defaults: Defaults) -> Policy:
+    """`restart = "on_failure"` goes before retries: tried again after a second, given up like a service (RunWisp §8.2)."""
+    if values["restart"] != "on_failure":
+        return policy
+    attempts = defaults.values.get("start_retries", 3)
+    table.warn(f"a failed run is tried again {attempts} times; a long healthy one does not begin the count anew", "restart")
+    return structs.replace(policy, retry=Retry(attempts=attempts, delay_s=1.0))
