@@ -70,7 +70,7 @@ class Server:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._process.send_signal(signal.SIGINT)
             assert self._process.stderr is not None
             self._process.stderr.read()
             self._process.stderr.close()

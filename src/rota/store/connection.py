@@ -4,9 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
+from rota.core.errors import Unavailable
+
 Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
 T = TypeVar("T")
+
+
+class Contended(Unavailable):
+    """Another process was in the way; the database itself is well. Trying again is enough."""
 
 
 class Connection(ABC):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TypeVar
@@ -61,11 +62,11 @@ def migrate(c: Connection, known: list[Migration] | None = None) -> list[str]:
     """
     known = list_migrations() if known is None else known
     in_transaction(c, lambda: c.run(RECORD))
-    return [migration.name for migration in known if in_transaction(c, lambda m=migration: apply(c, m, known))]
+    return [migration.name for migration in known if in_transaction(c, partial(apply, c, migration, known))]
 
 
 def apply(c: Connection, migration: Migration, known: list[Migration]) -> bool:
-    applied = dict(c.rows("SELECT number, checksum FROM migrations"))
+    applied: dict[int, str] = dict(c.rows("SELECT number, checksum FROM migrations"))
     refuse_unknown(applied, known)
     if migration.number in applied:
         return False
@@ -84,7 +85,9 @@ def refuse_unknown(applied: dict[int, str], known: list[Migration]) -> None:
         raise Conflict(f"the database was made by a newer version of Rota (migration {newest})", hint=hint)
     for number, checksum in applied.items():
         if checksums.get(number) != checksum:
-            raise Conflict(f"migration {number} is not the one that this database was made with", hint="Install the released version.")
+            raise Conflict(
+                f"migration {number} is not the one that this database was made with", hint="Install the released version."
+            )
 
 
 def in_transaction(c: Connection, work: Callable[[], T]) -> T:

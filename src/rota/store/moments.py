@@ -14,3 +14,11 @@ def to_us(at: datetime) -> int:
 def from_us(us: int) -> datetime:
     """The aware UTC moment."""
     return EPOCH + timedelta(microseconds=us)
+
+
+def to_us_or_none(at: datetime | None) -> int | None:
+    return None if at is None else to_us(at)
+
+
+def from_us_or_none(us: int | None) -> datetime | None:
+    return None if us is None else EPOCH + timedelta(microseconds=us)

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from rota.core.errors import Conflict, Invalid, Unavailable
-from rota.store.connection import Connection, Driver, Row
+from rota.store.connection import Connection, Contended, Driver, Row
 from rota.store.migrate import LOCK
 
 # Classes of SQLSTATE, by their first characters: no resources (53), the operator stops the server (57P), system error (58).
@@ -17,7 +17,7 @@ UNKNOWN_OUTCOME = "the connection to the database was lost; whether the change w
 
 def load_psycopg() -> ModuleType:
     try:
-        import psycopg  # noqa: PLC0415
+        import psycopg
     except ImportError as error:
         raise Unavailable("PostgreSQL needs psycopg, which is not installed", hint="pip install 'rota[postgres]'") from error
     return psycopg
@@ -105,16 +105,20 @@ class PostgresConnection(Connection):
 
 def translate(error: BaseException, *, lost: bool) -> BaseException:
     """See Connection.translate."""
+    if isinstance(error, load_psycopg().Error):
+        return name_error(error, lost)
+    return error
+
+
+def name_error(error: BaseException, lost: bool) -> BaseException:
     psycopg = load_psycopg()
-    if not isinstance(error, psycopg.Error):
-        return error
     state = getattr(error, "sqlstate", None) or ""
     if lost:
         return Unavailable(UNKNOWN_OUTCOME, hint="Look whether it was made before you try again.")
     if state.startswith(TROUBLE):
         return Unavailable(f"the database cannot write now ({error})", hint="Work goes on by itself when it can.")
     if state.startswith(AGAIN):
-        return Unavailable(f"another process changed the same rows ({error})", hint="Try again.")
+        return Contended(f"another process changed the same rows ({error})", hint="Try again.")
     if isinstance(error, psycopg.IntegrityError):
         return Conflict(f"the change does not fit what is stored ({error})")
     if isinstance(error, psycopg.DataError):
@@ -156,7 +160,7 @@ class PostgresDriver(Driver):
 
 def configure(raw: Any) -> None:
     """Make one statement text have one parameter type each time, so that it is prepared once."""
-    from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper  # noqa: PLC0415
+    from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 
     for kind in (int, bool):
         raw.adapters.register_dumper(kind, Int8Dumper)

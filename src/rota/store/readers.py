@@ -22,26 +22,30 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.run, fn)
 
     def run(self, fn: Work[T]) -> T:
-        """Read in the calling thread. A connection that was lost while idle is replaced, once."""
-        c = self._take()
-        try:
-            c.begin()
-        except Exception as error:
-            known = self._return(c, error)
-            if not c.is_lost():
-                raise known from error
-            c = self._driver.connect_reader()
-            c.begin()
-        return self._read(c, fn)
-
-    def _read(self, c: Connection, fn: Work[T]) -> T:
+        """Read in the calling thread."""
+        c = self._begin()
         try:
             result = fn(c)
             c.rollback()
         except BaseException as error:
-            raise self._return(c, error) from error.__cause__
+            known = self._give_back(c, error)
+            if known is error:
+                raise
+            raise known from error
         self._free.append(c)
         return result
+
+    def _begin(self) -> Connection:
+        """A connection inside a new transaction. One that was lost while idle is replaced."""
+        while True:
+            c = self._take()
+            try:
+                c.begin()
+                return c
+            except Exception as error:
+                known = self._give_back(c, error)
+                if not c.is_lost():
+                    raise known from error
 
     def _take(self) -> Connection:
         try:
@@ -49,13 +53,15 @@ class Readers:
         except IndexError:
             return self._driver.connect_reader()
 
-    def _return(self, c: Connection, error: BaseException) -> BaseException:
+    def _give_back(self, c: Connection, error: BaseException) -> BaseException:
+        """End the transaction. Returns the error as our callers know it."""
         known = c.translate(error)
-        if c.is_lost():
-            c.close()
-        else:
+        try:
             c.rollback()
             self._free.append(c)
+        except Exception:
+            # What matters to the caller is the error that came first; this connection is not used again.
+            c.close()
         return known
 
     def close(self) -> None:

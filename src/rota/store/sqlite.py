@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rota.core.errors import Conflict, Unavailable
-from rota.store.connection import Connection, Driver, Row
+from rota.store.connection import Connection, Contended, Driver, Row
 
 OLDEST = (3, 37, 0)
 MEMORY = ":memory:"
@@ -128,9 +128,11 @@ def translate(error: BaseException) -> BaseException:
         return error
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in STORAGE_TROUBLE:
-        return Unavailable(f"{STORAGE_TROUBLE[code]} ({error})", hint="Free space or repair the disk; work goes on by itself then.")
+        return Unavailable(
+            f"{STORAGE_TROUBLE[code]} ({error})", hint="Free space or repair the disk; work goes on by itself then."
+        )
     if code in BUSY:
-        return Unavailable(f"another process holds the database ({error})", hint="Try again.")
+        return Contended(f"another process holds the database ({error})", hint="Try again.")
     if code in DAMAGED:
         return Unavailable(f"the database is damaged ({error})", hint="Restore a backup.")
     if isinstance(error, sqlite3.IntegrityError):

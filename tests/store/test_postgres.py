@@ -1,0 +1,138 @@
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from tests.postgres_server import Server, run_server
+
+from rota.core.errors import Invalid, Unavailable
+from rota.store.connection import Connection
+from rota.store.database import Database, open_postgres
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server that the tests here may stop."""
+    with run_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_database(own_server: Server) -> Iterator[Database]:
+    with closing(open_postgres(own_server.url, schema="own")) as database:
+        yield database
+        database.run(lambda c: c.run("DELETE FROM settings"))
+
+
+def store(name: str) -> Any:
+    return lambda c: c.run("INSERT INTO settings (name, value) VALUES (?, '')", (name,))
+
+
+def names(c: Connection) -> list[str]:
+    return [row[0] for row in c.rows("SELECT name FROM settings ORDER BY name")]
+
+
+def cut(c: Connection) -> None:
+    """End this connection from the server's side, as a restart does."""
+    c.rows("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def test_a_connection_lost_in_a_batch_fails_the_batch_and_is_replaced(own_database: Database) -> None:
+    def lose(c: Connection) -> None:
+        store("a")(c)
+        cut(c)
+
+    with pytest.raises(Unavailable):
+        own_database.run(lose)
+    assert not own_database.healthy
+    own_database.run(store("b"))
+    assert own_database.run(names) == ["b"]
+    assert own_database.healthy
+
+
+def test_all_callers_of_the_batch_in_flight_are_told(own_database: Database) -> None:
+    async def work() -> list[Any]:
+        calls = [store("a"), lambda c: None, cut, store("b")]
+        return await asyncio.gather(*map(own_database.write, calls), return_exceptions=True)
+
+    results = asyncio.run(work())
+    lost = [isinstance(result, Unavailable) for result in results]
+    stored = own_database.run(names)
+    assert lost[2]
+    assert ("a" in stored) == (not lost[0])
+    assert ("b" in stored) == (not lost[3])
+
+
+def test_a_connection_lost_while_idle_costs_nobody_anything(own_database: Database, own_server: Server) -> None:
+    own_database.run(store("a"))
+    assert own_database.run(names, write=False) == ["a"]
+    own_server.stop()
+    own_server.start()
+    assert own_database.run(names, write=False) == ["a"]
+    own_database.run(store("b"))
+    assert own_database.run(names) == ["a", "b"]
+
+
+def test_while_the_server_is_away_callers_are_told_and_later_served(
+    own_database: Database, own_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rota.store.writer.RECONNECT_WAITS_S", (0.01, 0.02))
+    own_server.stop()
+    try:
+        with pytest.raises(Unavailable, match="does not answer"):
+            own_database.run(store("a"))
+        with pytest.raises(Unavailable, match="does not answer"):
+            own_database.run(names, write=False)
+        assert not own_database.healthy
+    finally:
+        own_server.start()
+    own_database.run(store("a"))
+    assert own_database.healthy
+
+
+def test_a_full_disk_of_the_server_is_told_and_passes(own_database: Database) -> None:
+    with pytest.raises(Unavailable, match="cannot write now"):
+        own_database.run(lambda c: c.run("DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$"))
+    assert own_database.problem is not None and "no space" in own_database.problem
+    own_database.run(names)
+    assert not own_database.healthy  # reading proved nothing
+    own_database.run(store("a"))
+    assert own_database.healthy
+
+
+def test_closing_does_not_wait_for_a_server_that_is_away(own_server: Server) -> None:
+    database = open_postgres(own_server.url, schema="own")
+    own_server.stop()
+    try:
+        database.close()
+    finally:
+        own_server.start()
+
+
+def test_a_text_that_postgres_cannot_hold_is_the_askers_fault(own_database: Database) -> None:
+    with pytest.raises(Invalid):
+        own_database.run(store("nul\0"))
+
+
+def test_schemas_keep_databases_apart(own_server: Server) -> None:
+    with (
+        closing(open_postgres(own_server.url, schema="one")) as one,
+        closing(open_postgres(own_server.url, schema='o"dd')) as two,
+    ):
+        one.run(store("a"))
+        assert two.run(names) == []
+
+
+def test_a_wrong_url_is_told_with_a_hint() -> None:
+    with pytest.raises(Unavailable, match="does not answer") as caught:
+        open_postgres("postgresql://nobody@127.0.0.1:1/nothing")
+    assert caught.value.hint is not None
+
+
+def test_without_psycopg_the_hint_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(Unavailable) as caught:
+        open_postgres("postgresql://localhost/rota")
+    assert caught.value.hint is not None and "rota[postgres]" in caught.value.hint
