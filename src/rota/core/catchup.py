@@ -1,7 +1,7 @@
 """Which of a task's due slots are run, and which are only recorded as missed."""
 
-from datetime import datetime, timedelta
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import islice
 
 from msgspec import Struct
@@ -60,20 +60,21 @@ def _between(schedule: Schedule, after: datetime, until: datetime) -> Iterator[P
         slot = schedule.next_after(slot.at)
 
 
-def plan(due: list[Planned], policy: Policy, awake_since: datetime, now: datetime) -> Plan:
+def plan(due: list[Planned], policy: Policy, anchor_at: datetime, awake_since: datetime, now: datetime) -> Plan:
     """Split the due slots of one task.
 
+    anchor_at    when its schedule was given: a slot before that was due from the start, and slept through by nobody
     awake_since  slots after this moment are simply due, however late they are handled; slots up to it fell into a time
                  when nothing was awake (downtime, suspend, a clock that was set forward) and follow `catch_up`:
                  latest = the newest one · all = the newest `max_catch_up` · skip = none
     now          a slot older than `misfire_grace_s` is not made up at all
     """
     real = [slot for slot in due if not slot.suppressed]
-    slept = [slot for slot in real if slot.at <= awake_since]
+    slept = [slot for slot in real if anchor_at < slot.at <= awake_since]
     made_up = _made_up(slept, policy, now)
     kept = {slot.at for slot in made_up}
     return Plan(
-        on_time=[slot for slot in real if slot.at > awake_since],
+        on_time=[slot for slot in real if not anchor_at < slot.at <= awake_since],
         made_up=made_up,
         missed=[slot for slot in slept if slot.at not in kept],
         repeats=[slot for slot in due if slot.suppressed],

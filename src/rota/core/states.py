@@ -29,17 +29,22 @@ Reason = Literal[
     "node_died",        # the server died while the run was going on
 ]  # fmt: skip
 
-PENDING: frozenset[State] = frozenset({"pending"})
-LIVE: frozenset[State] = frozenset({"pending", "running"})
-REFUSED: frozenset[State] = frozenset({"skipped", "queue_full", "missed"})
-FAILURES: frozenset[State] = frozenset({"failed", "timed_out", "crashed"})
-ENDED: frozenset[State] = frozenset({"succeeded", "stopped", "canceled"}) | FAILURES | REFUSED
+States = frozenset[State]
 
-NEXT: dict[State, frozenset[State]] = {
-    # failed and its kin from pending: a retry that was refused keeps what the attempt before it came to.
-    "pending": frozenset({"running", "canceled", "stopped", "crashed", "failed", "timed_out"}) | REFUSED,
-    # pending again: a retry that waits for its time, or a claim that was given back unused.
-    "running": frozenset({"pending", "succeeded", "stopped", "canceled"}) | FAILURES,
+LIVE: States = frozenset({"pending", "running"})
+REFUSED: States = frozenset({"skipped", "queue_full", "missed"})
+FAILURES: States = frozenset({"failed", "timed_out", "crashed"})
+STOPS: States = frozenset({"stopped", "canceled"})
+SUCCESSES: States = frozenset({"succeeded"})
+ENDED: States = SUCCESSES | STOPS | FAILURES | REFUSED
+
+_TO_RUNNING: States = frozenset({"running"})
+_TO_PENDING: States = frozenset({"pending"})
+NEXT: dict[State, States] = {
+    # A failure from pending: a retry that was refused keeps what the attempt before it came to.
+    "pending": _TO_RUNNING | STOPS | FAILURES | REFUSED,
+    # Pending again: a retry that waits for its time, or a claim that was given back unused.
+    "running": _TO_PENDING | SUCCESSES | STOPS | FAILURES,
     **{state: frozenset[State]() for state in ENDED},
 }
 

@@ -51,8 +51,7 @@ class Task(Struct, frozen=True, kw_only=True):
     owner_id   the user it belongs to; None for one the settings file defines (the installation's)
     anchor_at  where its schedule counts from: creation, or the last change of the schedule
     cursor_at  every slot up to this moment has its recorded outcome
-    next_at    the next slot, snooze included; None if there is none
-    snooze_s   how far the next slot is put off
+    next_at    the next slot; None if there is none
     """
 
     id: str
@@ -65,7 +64,6 @@ class Task(Struct, frozen=True, kw_only=True):
     cursor_at: datetime
     owner_id: str | None = None
     next_at: datetime | None = None
-    snooze_s: float = 0.0
     version: int = 1
 
     @property

@@ -1,0 +1,53 @@
+"""What was read before and need not be decoded again."""
+
+from collections.abc import Iterable
+
+from rota.core.schedule import Schedule, compile_schedule
+from rota.core.task import Task
+from rota.store import tasks
+from rota.store.database import Connection
+
+
+class KnownTasks:
+    """Documents and compiled schedules, decoded again only when a task's version has changed.
+
+    Only what belongs to a version is fresh in these tasks: the document and its anchor, not the status or the cursor.
+    """
+
+    def __init__(self, default_timezone: str = "UTC") -> None:
+        self._default_timezone = default_timezone
+        self._tasks: dict[str, Task] = {}
+        self._schedules: dict[str, tuple[int, Schedule]] = {}
+
+    def get(self, c: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
+        """Tasks by id. One that is gone is left out."""
+        versions = tasks.list_versions(c, task_ids)
+        stale = [task_id for task_id, version in versions.items() if not self._is_fresh(task_id, version)]
+        if stale:
+            self._tasks.update(tasks.get_tasks(c, stale))
+        return {task_id: self._tasks[task_id] for task_id in versions}
+
+    def note(self, tasks_: Iterable[Task]) -> None:
+        """Take over tasks that were read elsewhere."""
+        self._tasks.update((task.id, task) for task in tasks_)
+
+    def task(self, task_id: str) -> Task:
+        """One that was read before."""
+        return self._tasks[task_id]
+
+    def owner_id(self, task_id: str) -> str | None:
+        task = self._tasks.get(task_id)
+        return task.owner_id if task else None
+
+    def schedule(self, task: Task) -> Schedule:
+        version, schedule = self._schedules.get(task.id, (None, None))
+        if schedule is None or version != task.version:
+            schedule = compile_schedule(
+                task.spec.schedule, dst=task.spec.policy.dst, anchor_at=task.anchor_at, default_timezone=self._default_timezone
+            )
+            self._schedules[task.id] = (task.version, schedule)
+        return schedule
+
+    def _is_fresh(self, task_id: str, version: int) -> bool:
+        task = self._tasks.get(task_id)
+        return task is not None and task.version == version

@@ -1,0 +1,187 @@
+"""Turns outcomes into the next state of their runs, in batches, one transaction each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from rota.core import service, verdict
+from rota.core.outcome import Outcome
+from rota.core.run import Run
+from rota.core.service import Instance
+from rota.core.task import Task
+from rota.core.verdict import Verdict
+from rota.engine.context import Engine
+from rota.engine.dispatcher import Dispatcher
+from rota.engine.loop import Tick
+from rota.runners.base import Delivered, Finished, Runner
+from rota.store import fanout, instances, runs, settlement
+from rota.store.database import Connection
+from rota.store.settlement import RetrySettlement, Settlement
+
+log = structlog.get_logger()
+
+BATCH = 500
+
+
+class Judged(Struct, frozen=True):
+    """An attempt that is over, the run and task it belongs to, and what follows."""
+
+    finished: Finished
+    run: Run
+    task: Task
+    verdict: Verdict
+
+    def settlement(self) -> Settlement:
+        outcome = self.finished.outcome
+        return Settlement(
+            run_id=self.run.id,
+            fence=self.finished.fence,
+            state=outcome.state,
+            ended_at=self.finished.ended_at,
+            exit_code=outcome.exit_code,
+            error=outcome.error,
+            reason=outcome.reason,
+            output=outcome.output,
+        )
+
+    def ended(self) -> Run:
+        outcome, at = self.finished.outcome, self.finished.ended_at
+        return replace(
+            self.run, state=outcome.state, ended_at=at, exit_code=outcome.exit_code, error=outcome.error, reason=outcome.reason,
+            output=outcome.output, holder=None,
+        )  # fmt: skip
+
+
+class Settled(Struct):
+    """What one pass wrote: runs as they stand now, the runs their ends have started, and the concurrency keys set free."""
+
+    ended: list[Run] = field(default_factory=list)
+    retrying: list[Run] = field(default_factory=list)
+    caused: list[Run] = field(default_factory=list)
+    task_ids: set[str] = field(default_factory=set)
+    keys: list[str] = field(default_factory=list)
+
+
+class Settler:
+    """Each pass takes what the runner finished. If the result cannot be written it is kept and tried again, apart from the
+    work, which is over."""
+
+    name = "settler"
+
+    def __init__(self, engine: Engine, runner: Runner, dispatcher: Dispatcher) -> None:
+        self._engine = engine
+        self._runner = runner
+        self._dispatcher = dispatcher
+        self._unwritten: list[Finished] = []
+        self._undelivered: list[Delivered] = []
+
+    async def tick(self) -> Tick:
+        self._unwritten += self._runner.take_finished()
+        self._undelivered += self._runner.take_delivered()
+        batch, delivered = self._unwritten[:BATCH], self._undelivered[:]
+        if not batch and not delivered:
+            return Tick()
+        done = await self.settle(batch, delivered)
+        del self._unwritten[: len(batch)], self._undelivered[: len(delivered)]
+        counts = {"ended": len(done.ended), "retrying": len(done.retrying), "caused": len(done.caused)}
+        return Tick(counts, again=bool(self._unwritten))
+
+    async def settle(self, batch: Sequence[Finished], delivered: Sequence[Delivered] = ()) -> Settled:
+        """Write what these attempts came to, then tell everybody. Raises Unavailable with nothing written."""
+        now = self._engine.clock.now()
+        done = await self._engine.database.write(lambda c: self._settle(c, batch, delivered, now))
+        self._runner.acknowledge(batch)
+        self._tell(done)
+        return done
+
+    def _tell(self, done: Settled) -> None:
+        engine = self._engine
+        for run in done.ended:
+            engine.vitals.ended[run.state] += 1
+            engine.vitals.durations.observe(_uptime_s(run))
+        engine.vitals.retried += len(done.retrying)
+        engine.vitals.running = self._runner.busy
+        self._dispatcher.free(done.task_ids, done.keys)
+        engine.bus.wake("dispatcher")
+        if any(run.instance is not None for run in done.ended):
+            engine.bus.wake("supervisor")
+        engine.announce(done.ended)
+        engine.announce(done.retrying, "run.retrying")
+        engine.announce(done.caused, "run.created")
+
+    def _settle(self, c: Connection, batch: Sequence[Finished], delivered: Sequence[Delivered], now: datetime) -> Settled:
+        """One transaction. A finished attempt whose fence is stale changes nothing."""
+        for stop in delivered:
+            runs.mark_delivered(c, [stop.run_id], stop.at)
+        judged = self._judge_all(c, batch, now)
+        won = set(settlement.settle(c, [each.settlement() for each in judged if not each.verdict.is_retry]))
+        again = settlement.settle_retry(c, [_retry(each) for each in judged if each.verdict.is_retry])
+        done = Settled(
+            ended=self._ended(c, judged, won, set(again), now),
+            retrying=runs.get_runs(c, again),
+            task_ids={each.task.id for each in judged},
+            keys=runs.list_keys(c, [each.run.id for each in judged]),
+        )
+        ends = [(run, self._engine.known.task(run.task_id)) for run in done.ended]
+        caused = fanout.publish_ends(c, ends, self._engine.ids, now)
+        done.caused = [new.run for new in caused]
+        self._engine.known.get(c, {run.task_id for run in done.caused})
+        return done
+
+    def _ended(self, c: Connection, judged: Sequence[Judged], won: set[str], again: set[str], now: datetime) -> list[Run]:
+        """Runs that ended: by their outcome, or by a stop that came before their retry could."""
+        ended = [self._follow_service(c, each, now) for each in judged if each.run.id in won]
+        refused = [each.run.id for each in judged if each.verdict.is_retry and each.run.id not in again]
+        return ended + [run for run in runs.get_runs(c, refused) if run.ended_at]
+
+    def _judge_all(self, c: Connection, batch: Sequence[Finished], now: datetime) -> list[Judged]:
+        found = {run.id: run for run in runs.get_runs(c, [finished.run_id for finished in batch])}
+        tasks = self._engine.known.get(c, {run.task_id for run in found.values()})
+        held = [(finished, run) for finished in batch if (run := found.get(finished.run_id)) and run.fence == finished.fence]
+        return [
+            Judged(finished, run, tasks[run.task_id], self._judge(tasks[run.task_id], run, finished.outcome, now))
+            for finished, run in held
+        ]
+
+    def _judge(self, task: Task, run: Run, outcome: Outcome, now: datetime) -> Verdict:
+        if task.is_service:  # an instance is not retried but started again, by the supervisor
+            return Verdict(outcome.state)
+        resumes = bool(task.spec.policy.resume_after_crash)
+        return verdict.judge(task.spec.policy, run.attempt, outcome, now, draw=self._engine.random.random(), resumes=resumes)
+
+    def _follow_service(self, c: Connection, each: Judged, now: datetime) -> Run:
+        """What the end of an instance's run means for its next one; the run as it stands afterwards."""
+        policy, run = each.task.spec.service, each.ended()
+        if policy is None or run.instance is None:
+            return run
+        before = instances.find_instance(c, run.task_id, run.instance) or Instance(task_id=run.task_id, number=run.instance)
+        after = service.after_exit(policy, before, each.finished.outcome, _uptime_s(run), now)
+        instances.upsert_instances(c, [after])
+        if not after.fatal:
+            return run
+        log.error("service instance gave up", task=each.task.name, instance=run.instance, failures=after.fast_failures)
+        settlement.mark_reason(c, run.id, "start_failed")
+        return replace(run, reason="start_failed")
+
+
+def _retry(each: Judged) -> RetrySettlement:
+    assert each.verdict.due_at is not None  # noqa: S101  that is what makes it a retry
+    outcome = each.finished.outcome
+    return RetrySettlement(
+        run_id=each.run.id,
+        fence=each.finished.fence,
+        state=outcome.state,
+        ended_at=each.finished.ended_at,
+        due_at=each.verdict.due_at,
+        exit_code=outcome.exit_code,
+        error=outcome.error,
+        reason=outcome.reason,
+        next_line=each.finished.next_line,
+    )
+
+
+def _uptime_s(run: Run) -> float:
+    return (run.ended_at - run.started_at).total_seconds() if run.started_at and run.ended_at else 0.0
