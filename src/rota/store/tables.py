@@ -46,7 +46,7 @@ TABLES: dict[str, dict[str, str]] = {
         "anchor_at": "bigint",
         "cursor_at": "bigint",
         "next_at": "bigint?",
-        "snooze_s": "float8",
+        "jitter_s": "float8",
         "created_at": "bigint",
         "updated_at": "bigint",
     },

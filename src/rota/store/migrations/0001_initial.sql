@@ -49,12 +49,14 @@ CREATE TABLE tasks (
     anchor_at  BIGINT NOT NULL,
     cursor_at  BIGINT NOT NULL,
     next_at    BIGINT,
-    snooze_s   DOUBLE PRECISION NOT NULL DEFAULT 0,
+    jitter_s   DOUBLE PRECISION NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX tasks_name ON tasks (COALESCE(owner_id, ''), name) WHERE status <> 'removed';
 CREATE INDEX tasks_topic ON tasks (topic) WHERE topic IS NOT NULL AND status = 'active';
+CREATE INDEX tasks_jitter ON tasks (id) WHERE jitter_s > 0 AND status = 'active';
+CREATE INDEX tasks_service ON tasks (id) WHERE is_service = 1 AND status <> 'removed';
 CREATE INDEX tasks_next ON tasks (next_at) WHERE next_at IS NOT NULL AND status = 'active';
 
 CREATE TABLE runs (
@@ -99,6 +101,7 @@ CREATE INDEX runs_held_key ON runs (concurrency_key, priority, due_at, id) WHERE
 CREATE INDEX runs_active_key ON runs (concurrency_key) WHERE concurrency_key IS NOT NULL AND (state = 'running' OR admission = 'ready');
 -- A refused run is no reason to refuse the next, so refused ones are not in it.
 CREATE INDEX runs_dedupe ON runs (dedupe_key, created_at, id) WHERE dedupe_key IS NOT NULL AND state NOT IN ('skipped', 'queue_full', 'missed');
+CREATE INDEX runs_stopping ON runs (holder, id) WHERE stop_cause IS NOT NULL AND state = 'running';
 CREATE INDEX runs_running ON runs (task_id, id) WHERE state = 'running';
 CREATE INDEX runs_pending ON runs (id, task_id, owner_id) WHERE state = 'pending';
 -- Lists. Those by state hold ended runs alone: an index that every claim and settlement changes costs a third of their speed.

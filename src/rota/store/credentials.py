@@ -1,0 +1,55 @@
+"""Credentials: the hash of a secret, and who shows it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rota.core.actor import Actor
+from rota.store.connection import Connection
+from rota.store.documents import from_text, to_text
+from rota.store.moments import to_us
+
+INSERT = """
+    INSERT INTO credentials (id, user_id, kind, hash, scopes, project_ids, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+# Who shows a secret of that kind; a revoked one is nobody's.
+FIND = """
+    SELECT users.id, users.name, users.kind, users.rights, credentials.scopes, credentials.project_ids
+    FROM credentials JOIN users ON users.id = credentials.user_id
+    WHERE credentials.hash = ? AND credentials.kind = ? AND credentials.revoked_at IS NULL"""
+REVOKE = "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
+
+
+def insert_credential(
+    c: Connection,
+    *,
+    id: str,  # noqa: A002 - the name of the field
+    user_id: str,
+    kind: str,
+    hash: str,  # noqa: A002 - the name of the field
+    created_at: datetime,
+    scopes: Iterable[str] | None = None,
+    project_ids: Iterable[int] | None = None,
+) -> None:
+    """Store a credential. `scopes` and `project_ids` limit what it is good for; None does not."""
+    limits = tuple(None if limit is None else to_text(sorted(limit)) for limit in (scopes, project_ids))
+    c.run(INSERT, (id, user_id, kind, hash, *limits, to_us(created_at)))
+
+
+def find_by_hash(c: Connection, kind: str, hash: str) -> Actor | None:  # noqa: A002 - the name of the field
+    """Who shows a secret with that hash; None if nobody may."""
+    row = c.row(FIND, (hash, kind))
+    if row is None:
+        return None
+    user_id, name, user_kind, rights, scopes, project_ids = row
+    return Actor(
+        id=user_id,
+        name=name,
+        kind=user_kind,
+        rights=frozenset(from_text(rights)),
+        scopes=None if scopes is None else frozenset(from_text(scopes)),
+        project_ids=None if project_ids is None else frozenset(from_text(project_ids)),
+    )
+
+
+def revoke(c: Connection, credential_id: str, at: datetime) -> bool:
+    """End a credential. False if there is none, or it has ended."""
+    return c.run(REVOKE, (to_us(at), credential_id)) == 1

@@ -1,0 +1,65 @@
+"""Events: what happened, in order, and what it was caused by."""
+
+from datetime import datetime
+
+from rota.core.event import MAX_DEPTH, Event
+from rota.store.connection import Connection
+from rota.store.documents import from_text, to_text
+from rota.store.moments import from_us, to_us
+
+INSERT = """
+    INSERT INTO events (id, topic, payload, at, actor_id, cause_run_id, depth) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq"""
+LIST = """
+    SELECT seq, id, topic, payload, at, actor_id, cause_run_id, depth FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
+PRUNE = "DELETE FROM events WHERE at < ?"
+# The run, the run that caused it, and so on.
+CAUSES = """
+    WITH RECURSIVE chain (task_id, cause_run_id, length) AS (
+        SELECT task_id, cause_run_id, 1 FROM runs WHERE id = ?
+        UNION ALL
+        SELECT runs.task_id, runs.cause_run_id, chain.length + 1 FROM chain JOIN runs ON runs.id = chain.cause_run_id
+        WHERE chain.length < ?)
+    SELECT task_id FROM chain ORDER BY length"""
+
+
+def insert_event(c: Connection, event: Event) -> int:
+    """Store an event. Returns its place in the order of events."""
+    values = (
+        event.id,
+        event.topic,
+        to_text(event.payload),
+        to_us(event.at),
+        event.actor_id,
+        event.cause_run_id,
+        event.depth,
+    )
+    return int(c.rows(INSERT, values)[0][0])
+
+
+def list_events(c: Connection, after_seq: int, limit: int) -> list[tuple[int, Event]]:
+    """Events after a place, in order, each with its own place."""
+    return [
+        (
+            seq,
+            Event(
+                id=event_id,
+                topic=topic,
+                payload=from_text(payload),
+                at=from_us(at),
+                actor_id=actor_id,
+                cause_run_id=cause_run_id,
+                depth=depth,
+            ),
+        )
+        for seq, event_id, topic, payload, at, actor_id, cause_run_id, depth in c.rows(LIST, (after_seq, limit))
+    ]
+
+
+def prune_events(c: Connection, before: datetime) -> int:
+    """Forget events from before that moment. Returns how many."""
+    return c.run(PRUNE, (to_us(before),))
+
+
+def causes(c: Connection, run_id: str) -> list[str]:
+    """The tasks of a run, of the run that caused it, and so on: nearest first, no longer than a chain may be."""
+    return [row[0] for row in c.rows(CAUSES, (run_id, MAX_DEPTH + 1))]

@@ -1,0 +1,15 @@
+"""Values that the server remembers for itself."""
+
+from rota.store.connection import Connection
+
+FIND = "SELECT value FROM settings WHERE name = ?"
+UPSERT = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+
+def find_setting(c: Connection, name: str) -> str | None:
+    row = c.row(FIND, (name,))
+    return None if row is None else str(row[0])
+
+
+def upsert_setting(c: Connection, name: str, value: str) -> None:
+    c.run(UPSERT, (name, value))

@@ -1,0 +1,254 @@
+"""Tasks: the document of each, and the columns that are searched."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from rota.core.errors import Conflict, Invalid, NotFound
+from rota.core.schedule import EventSchedule
+from rota.core.task import Status, Task, TaskSpec
+from rota.store.connection import Connection, Row
+from rota.store.documents import from_text, to_text
+from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
+
+COLUMNS = "id, owner_id, source, status, doc, version, anchor_at, cursor_at, next_at, created_at, updated_at"
+# Nothing is stored if another task of the owner has the name.
+INSERT = f"""
+    INSERT INTO tasks ({COLUMNS}, name, topic, is_service, jitter_s)
+    VALUES ({", ".join("?" * 15)}) ON CONFLICT DO NOTHING RETURNING id"""
+FIND = f"SELECT {COLUMNS} FROM tasks WHERE id = ?"
+# An installation's task has no owner; COALESCE is how the index of names spells that.
+FIND_BY_NAME = f"SELECT {COLUMNS} FROM tasks WHERE COALESCE(owner_id, '') = ? AND name = ? AND status <> 'removed'"
+FIND_DOC = "SELECT doc FROM tasks WHERE id = ?"
+_PRESENT = "FROM tasks WHERE status <> 'removed'"
+_OWNED = "COALESCE(owner_id, '') = ?"
+NAMES = f"SELECT name {_PRESENT} AND {_OWNED} ORDER BY name"
+ALL_NAMES = f"SELECT DISTINCT name {_PRESENT} ORDER BY name"
+PAGE = f"SELECT {COLUMNS} {_PRESENT} AND {_OWNED} AND id > ? ORDER BY id LIMIT ?"
+PAGE_OF_ALL = f"SELECT {COLUMNS} {_PRESENT} AND id > ? ORDER BY id LIMIT ?"
+ACTIVE = f"SELECT {COLUMNS} FROM tasks WHERE status = 'active' ORDER BY id"
+BY_TOPIC = f"SELECT {COLUMNS} FROM tasks WHERE topic IN ({{values}}) AND topic IS NOT NULL AND status = 'active'"
+FROM_FILE = f"SELECT {COLUMNS} {_PRESENT} AND source = 'file' ORDER BY id"
+SERVICES = f"SELECT {COLUMNS} {_PRESENT} AND is_service = 1 ORDER BY id"
+JITTERED = f"SELECT {COLUMNS} FROM tasks WHERE jitter_s > 0 AND status = 'active' ORDER BY id"
+# Tasks whose next slot has come, the longest due first, and when the first of all has its slot.
+DUE = f"SELECT {COLUMNS} FROM tasks WHERE next_at <= ? AND next_at IS NOT NULL AND status = 'active' ORDER BY next_at LIMIT ?"
+NEXT_DUE = "SELECT MIN(next_at) FROM tasks WHERE next_at IS NOT NULL AND status = 'active'"
+VERSIONS = "SELECT id, version FROM tasks WHERE id IN ({values})"
+GET = f"SELECT {COLUMNS} FROM tasks WHERE id IN ({{values}})"
+# Replaces the document if nobody did since it was read.
+UPDATE_SPEC = """
+    UPDATE tasks SET doc = ?, name = ?, topic = ?, is_service = ?, jitter_s = ?, anchor_at = COALESCE(?, anchor_at),
+        updated_at = ?, version = version + 1
+    WHERE id = ? AND version = ?"""
+UPDATE_CURSOR = "UPDATE tasks SET cursor_at = ?, next_at = ? WHERE id = ?"
+DELETE = "DELETE FROM tasks WHERE id = ?"
+
+KNOWN = frozenset(field.encode_name for field in msgspec.structs.fields(TaskSpec))
+_decode_spec = msgspec.json.Decoder(TaskSpec).decode
+
+
+class Cursor(Struct, frozen=True):
+    """How far the scheduler has come with a task: every slot up to `cursor_at` is recorded, the next one is `next_at`."""
+
+    task_id: str
+    cursor_at: datetime
+    next_at: datetime | None
+
+
+def insert_task(c: Connection, task: Task) -> None:
+    """Store a new task. Conflict if its owner (or the installation) has a task of that name that is not removed."""
+    if c.row(INSERT, (*_values(task), *_searched(task.spec))) is None:
+        raise _name_taken(task.name)
+
+
+def find_task(c: Connection, task_id: str) -> Task | None:
+    row = c.row(FIND, (task_id,))
+    return None if row is None else _task(row)
+
+
+def get_task(c: Connection, task_id: str) -> Task:
+    """Raises NotFound."""
+    found = find_task(c, task_id)
+    if found is None:
+        raise NotFound(f"there is no task {task_id}")
+    return found
+
+
+def get_tasks(c: Connection, ids: Iterable[str]) -> dict[str, Task]:
+    """Those of the tasks that exist, by id."""
+    return {row[0]: _task(row) for row in c.batch(GET, "text", [(task_id,) for task_id in set(ids)])}
+
+
+def find_task_by_name(c: Connection, owner_id: str | None, name: str) -> Task | None:
+    """The owner's (None: the installation's) task of that name that is not removed."""
+    row = c.row(FIND_BY_NAME, (owner_id or "", name))
+    return None if row is None else _task(row)
+
+
+def list_names(c: Connection, owner_id: str | None, everyone: bool = False) -> list[str]:
+    """Names of the owner's (None: the installation's) or everyone's tasks, sorted."""
+    rows = c.rows(ALL_NAMES) if everyone else c.rows(NAMES, (owner_id or "",))
+    return [row[0] for row in rows]
+
+
+def list_tasks(
+    c: Connection, *, owner_id: str | None = None, everyone: bool = False, after: str | None = None, limit: int
+) -> list[Task]:
+    """A page of the owner's (None: the installation's) or everyone's tasks, oldest first, after the one with that id."""
+    if everyone:
+        return [_task(row) for row in c.rows(PAGE_OF_ALL, (after or "", limit))]
+    return [_task(row) for row in c.rows(PAGE, (owner_id or "", after or "", limit))]
+
+
+def list_active(c: Connection) -> list[Task]:
+    return [_task(row) for row in c.rows(ACTIVE)]
+
+
+def list_by_topic(c: Connection, topics: Iterable[str]) -> list[Task]:
+    """Active tasks that wait for events on these topics, oldest first."""
+    rows = c.batch(BY_TOPIC, "text", [(topic,) for topic in set(topics)])
+    return [_task(row) for row in sorted(rows)]
+
+
+def list_services(c: Connection) -> list[Task]:
+    """Services that are not removed, whether they are to run or not."""
+    return [_task(row) for row in c.rows(SERVICES)]
+
+
+def list_jittered(c: Connection) -> list[Task]:
+    """Active tasks with a jitter window."""
+    return [_task(row) for row in c.rows(JITTERED)]
+
+
+def list_due(c: Connection, now: datetime, limit: int) -> list[Task]:
+    """Active tasks whose next slot has come, the longest due first."""
+    return [_task(row) for row in c.rows(DUE, (to_us(now), limit))]
+
+
+def next_due(c: Connection) -> datetime | None:
+    """When the first slot of all active tasks comes."""
+    row = c.row(NEXT_DUE)
+    return None if row is None else from_us_or_none(row[0])
+
+
+def list_versions(c: Connection, ids: Iterable[str]) -> dict[str, int]:
+    """The versions of those of the tasks that exist, by id."""
+    return dict(c.batch(VERSIONS, "text", [(task_id,) for task_id in set(ids)]))
+
+
+def list_file_tasks(c: Connection) -> list[Task]:
+    """Tasks that the settings file defines and that are not removed."""
+    return [_task(row) for row in c.rows(FROM_FILE)]
+
+
+def find_doc(c: Connection, task_id: str) -> dict[str, Any] | None:
+    """The document as it is stored, with the fields that this version does not know."""
+    row = c.row(FIND_DOC, (task_id,))
+    return None if row is None else dict(from_text(row[0]))
+
+
+def update_spec(
+    c: Connection,
+    task_id: str,
+    spec_doc: dict[str, Any],
+    *,
+    version: int,
+    updated_at: datetime,
+    anchor_at: datetime | None = None,
+) -> Task:
+    """Replace what the document says in the fields this version knows; the other stored fields stay.
+
+    version    the one that the change was made from
+    anchor_at  where a changed schedule counts from, None if it did not change
+
+    Raises NotFound; Invalid if the document is not a task's; Conflict if the task was changed since, or the name is taken.
+    """
+    task = get_task(c, task_id)
+    stored = find_doc(c, task_id) or {}
+    doc = to_text({name: value for name, value in stored.items() if name not in KNOWN} | spec_doc)
+    spec = _spec_of(doc)
+    _refuse_taken_name(c, task, spec.name)
+    values = (doc, *_searched(spec), to_us_or_none(anchor_at), to_us(updated_at), task_id, version)
+    if c.run(UPDATE_SPEC, values) == 0:
+        raise Conflict(f"the task {task.name} was changed meanwhile", hint="Read it again and repeat the change.")
+    return get_task(c, task_id)
+
+
+def update_status(
+    c: Connection, task_id: str, status: Status, *, from_: Collection[Status], now: datetime, cursor_at: datetime | None = None
+) -> bool:
+    """Change the status if it is one of `from_`. Returns whether it was. `cursor_at`: slots before it are not made up."""
+    marks = ", ".join("?" * len(from_))
+    statement = (
+        f"UPDATE tasks SET status = ?, updated_at = ?, cursor_at = COALESCE(?, cursor_at) WHERE id = ? AND status IN ({marks})"
+    )
+    return c.run(statement, (status, to_us(now), to_us_or_none(cursor_at), task_id, *from_)) == 1
+
+
+def update_cursors(c: Connection, rows: Sequence[Cursor]) -> None:
+    """Note how far the scheduler has come."""
+    if rows:
+        c.run_many(UPDATE_CURSOR, [(to_us(row.cursor_at), to_us_or_none(row.next_at), row.task_id) for row in rows])
+
+
+def delete_task(c: Connection, task_id: str) -> None:
+    """Delete a task with its runs, slots and instances."""
+    c.run(DELETE, (task_id,))
+
+
+def _spec_of(doc: str) -> TaskSpec:
+    try:
+        return _decode_spec(doc)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"not the document of a task: {error}") from error
+
+
+def _refuse_taken_name(c: Connection, task: Task, name: str) -> None:
+    if name != task.name and find_task_by_name(c, task.owner_id, name) is not None:
+        raise _name_taken(name)
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"there is a task named {name} already", hint="Choose another name.")
+
+
+def _searched(spec: TaskSpec) -> tuple[str, str | None, int, float]:
+    topic = spec.schedule.topic if isinstance(spec.schedule, EventSchedule) else None
+    return (spec.name, topic, int(spec.service is not None), spec.policy.jitter_s)
+
+
+def _values(task: Task) -> tuple[object, ...]:
+    return (
+        task.id,
+        task.owner_id,
+        task.source,
+        task.status,
+        to_text(task.spec),
+        task.version,
+        to_us(task.anchor_at),
+        to_us(task.cursor_at),
+        to_us_or_none(task.next_at),
+        to_us(task.created_at),
+        to_us(task.updated_at),
+    )
+
+
+def _task(row: Row) -> Task:
+    task_id, owner_id, source, status, doc, version, anchor_at, cursor_at, next_at, created_at, updated_at = row
+    return Task(
+        id=task_id,
+        spec=_decode_spec(doc),
+        source=source,
+        status=status,
+        created_at=from_us(created_at),
+        updated_at=from_us(updated_at),
+        anchor_at=from_us(anchor_at),
+        cursor_at=from_us(cursor_at),
+        owner_id=owner_id,
+        next_at=from_us_or_none(next_at),
+        version=version,
+    )
