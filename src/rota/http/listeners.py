@@ -1,0 +1,101 @@
+"""The sockets a server listens on, all served in one event loop."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from rota.core.errors import Unavailable
+
+BACKLOG = 2048
+# Streams that are still open when the server stops are cut after this; their readers resume elsewhere.
+LAST_WORDS_S = 1
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs several of it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Listeners:
+    """Opens all sockets before it serves any, so that an address in use stops the start and nothing else."""
+
+    def __init__(self) -> None:
+        self._servers: list[tuple[_Server, socket.socket]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._paths: list[Path] = []
+
+    def listen(self, address: str, app: ASGIApp) -> str:
+        """`host:port`. Answers the address that it got, for port 0 the one that was free. Raises Unavailable."""
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, int(port)))
+        except OSError as error:
+            bound.close()
+            raise Unavailable(f"cannot listen on {address}: {error.strerror or error}") from error
+        self._add(bound, app)
+        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        return f"{shown}:{bound.getsockname()[1]}"
+
+    def listen_unix(self, path: Path, app: ASGIApp) -> None:
+        """A socket file that only its owner can open; one that a dead server left is replaced. Raises Unavailable."""
+        path.unlink(missing_ok=True)
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            bound.bind(_short(path))
+        except OSError as error:
+            bound.close()
+            raise Unavailable(f"cannot make the control socket {path}: {error.strerror or error}") from error
+        finally:
+            os.umask(before)
+        self._paths.append(path)
+        self._add(bound, app)
+
+    async def start(self) -> None:
+        """Returns when every socket is served."""
+        self._tasks = [asyncio.create_task(server.serve([bound])) for server, bound in self._servers]
+        while not all(server.started for server, _ in self._servers):
+            if any(task.done() for task in self._tasks):
+                raise Unavailable("a listener could not be started")
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for path in self._paths:
+            path.unlink(missing_ok=True)
+
+    def _add(self, bound: socket.socket, app: ASGIApp) -> None:
+        settings = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=LAST_WORDS_S,
+        )
+        self._servers.append((_Server(settings), bound))
+
+
+def _short(path: Path) -> str:
+    """A unix address holds 107 bytes; a longer path is reached through a descriptor of its folder's."""
+    full = str(path)
+    if len(os.fsencode(full)) < 108:
+        return full
+    relative = os.path.relpath(full)
+    return relative if len(os.fsencode(relative)) < 108 else full

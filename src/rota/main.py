@@ -1,0 +1,233 @@
+"""Puts the server together, starts it, and stops it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from rota import __version__
+from rota import config as settings_file
+from rota.bus import Bus
+from rota.clock import SystemClock
+from rota.config import Loaded, Settings, diff_units, report, restart_only_changes
+from rota.core.errors import Conflict, Invalid, RotaError, Unavailable
+from rota.core.task import Task
+from rota.engine.context import Engine
+from rota.engine.dispatcher import Dispatcher
+from rota.engine.known import KnownTasks
+from rota.engine.loop import Loop, keep_ticking
+from rota.engine.pruner import Pruner
+from rota.engine.rescuer import Rescuer
+from rota.engine.scheduler import Scheduler
+from rota.engine.settler import Settler
+from rota.engine.supervisor import Supervisor
+from rota.executors import build_executors
+from rota.http.listeners import Listeners
+from rota.ids import Ids
+from rota.logs import RunLogs
+from rota.ops.context import Rota
+from rota.ops.installation import apply_file_tasks
+from rota.own_log import set_up_own_log
+from rota.runners import LocalRunner, ProcessLedger
+from rota.store.database import Database, open_database
+from rota.store.owner import take_ownership
+from rota.surfaces import native
+from rota.vitals import Vitals
+
+log = structlog.get_logger()
+
+
+class Source:
+    """Where settings come from: read at the start, and again at each reload."""
+
+    def __init__(self, path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str]) -> None:
+        self.path = path or settings_file.find_file(Path.cwd(), environ)
+        self._environ = environ
+        self._flags = flags
+
+    def load(self) -> Loaded:
+        return settings_file.load(self.path, self._environ, self._flags)
+
+
+class Server:
+    """One server on one data directory, which its caller owns."""
+
+    def __init__(self, source: Source, loaded: Loaded) -> None:
+        self._source = source
+        self._units = loaded.units
+        self._settings = loaded.settings
+        self._stopping = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
+        self._listeners = Listeners()
+        clock, data = SystemClock(), loaded.settings.server.data
+        ids, vitals = Ids(clock), Vitals(started_at=clock.now())
+        self._database = _open(loaded.settings)
+        bus = Bus(epoch=ids.new())
+        logs = RunLogs(data / "logs", loaded.settings.storage.min_free_space)
+        self._ledger = ProcessLedger(data / "processes.log")
+        self._runner = LocalRunner(
+            build_executors(), logs, clock, bus, self._ledger, self._secrets, loaded.settings.server.max_concurrent_runs
+        )
+        zone = loaded.settings.scheduler.timezone
+        self._engine = Engine(
+            node=ids.new(), database=self._database, clock=clock, bus=bus, ids=ids, vitals=vitals, known=KnownTasks(zone)
+        )
+        self._rota = Rota(
+            database=self._database,
+            clock=clock,
+            ids=ids,
+            bus=bus,
+            logs=logs,
+            vitals=vitals,
+            default_timezone=zone,
+            growth=self._runner.growth,
+            reload=self.reload,
+            info={"data_dir": str(data), "config": str(self._source.path) if self._source.path else None, "timezone": zone},
+        )
+        self._dispatcher = Dispatcher(self._engine, self._runner)
+        self._settler = Settler(self._engine, self._runner, self._dispatcher)
+        self._scheduler = Scheduler(self._engine)
+        self._supervisor = Supervisor(self._engine)
+        self._pruner = Pruner(self._engine, logs, loaded.settings.storage.max_size)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+        where = self._listen()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        try:
+            await self._boot()
+            loops = [asyncio.create_task(self._keep(each), name=each.name) for each in self._loops()]
+            await self._listeners.start()
+            loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
+            self._greet(where)
+            await self._stopping.wait()
+            await self._shut_down(loops)
+        finally:
+            await self._listeners.stop()
+            self._ledger.close()
+            self._database.close()
+
+    async def reload(self) -> dict[str, Any]:
+        """Read the settings again and apply them whole.
+
+        Raises Invalid with every error of the file, and Conflict for a change that needs a restart; nothing is changed then.
+        """
+        loaded = self._source.load()
+        restart_only = restart_only_changes(self._settings, loaded.settings)
+        if restart_only:
+            raise Conflict(f"only a restart changes {', '.join(restart_only)}", hint="restart the server, or undo that change")
+        difference = diff_units(self._units, loaded.units)
+        await apply_file_tasks(self._rota, [unit.spec for unit in loaded.units])
+        self._units = loaded.units
+        log.info("settings read again", added=difference.added, changed=[each.name for each in difference.changed],
+                 removed=difference.removed)  # fmt: skip
+        changed = [{"name": each.name, "reasons": each.reasons} for each in difference.changed]
+        return {"added": difference.added, "changed": changed, "removed": difference.removed}
+
+    def _listen(self) -> str:
+        native_app = native.app(self._rota)
+        where = self._listeners.listen(self._settings.server.listen, native_app)
+        for listener in self._settings.listen:
+            if listener.surface != "native":
+                raise Invalid.at(f"listen.{listener.address}", "this version serves the surface native alone", listener.surface)
+            self._listeners.listen(listener.address, native_app)
+        self._listeners.listen_unix(self._settings.server.data / "rota.sock", native.control_app(self._rota))
+        return where
+
+    async def _boot(self) -> None:
+        """What has to be true before anything starts: nobody else's process runs, and the settings are in the store."""
+        await Rescuer(self._engine, self._ledger, self._settler).tick()
+        await apply_file_tasks(self._rota, [unit.spec for unit in self._units])
+        await self._supervisor.boot()
+        await self._scheduler.boot()
+
+    def _loops(self) -> list[Loop]:
+        return [self._settler, self._dispatcher, self._scheduler, self._supervisor, self._pruner]
+
+    async def _keep(self, loop: Loop) -> None:
+        await keep_ticking(loop, self._engine.clock, self._engine.bus, self._engine.vitals)
+
+    async def _shut_down(self, loops: list[asyncio.Task[None]]) -> None:
+        """Start nothing more, stop everything at once, and write down what it came to."""
+        log.info("stopping", runs=self._runner.busy)
+        for loop in loops[1:]:
+            loop.cancel()
+        await self._runner.close(self._settings.daemon.shutdown_timeout)
+        loops[0].cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        try:
+            while (await self._settler.tick()).again:
+                continue
+        except Unavailable as error:  # the next start finds these runs without an end, and their processes gone
+            log.error("what the last runs came to could not be written", why=error.message)
+
+    def _reload_by_signal(self) -> None:
+        self._reloading = asyncio.create_task(self._reload_and_tell())
+
+    async def _reload_and_tell(self) -> None:
+        try:
+            await self.reload()
+        except RotaError as error:
+            log.error("settings not read again: nothing was changed", why=_lines(error))
+
+    def _secrets(self, task: Task) -> Mapping[str, str]:
+        if task.source != "file":
+            return {}
+        return next((unit.secrets for unit in self._units if unit.name == task.name), {})
+
+    def _greet(self, where: str) -> None:
+        services = sum(unit.spec.service is not None for unit in self._units)
+        print(
+            f"Rota {__version__} serves {len(self._units) - services} tasks and {services} services from {self._source.path}\n"
+            f"  API      http://{where}/v1/    health http://{where}/readyz    metrics http://{where}/metrics\n"
+            f"  look     rota tasks · rota runs · rota logs TASK -f        (--data {self._settings.server.data})",
+            flush=True,
+        )
+
+
+def serve(config: Path | None = None, data: Path | None = None, listen: str | None = None, database: str | None = None) -> int:
+    """Run a server until it is told to stop. Returns the exit code: 0, or 1 if it could not start, with nothing started."""
+    given = {"server.data": data, "server.listen": listen, "server.database": database}
+    flags = {name: str(value) for name, value in given.items() if value is not None}
+    try:
+        source = Source(config, dict(os.environ), flags)
+        loaded = source.load()
+        set_up_own_log(loaded.settings.server.log_level, loaded.settings.server.log_format)
+        for warning in loaded.warnings:
+            log.warning(str(warning.message), at=warning.location)
+        with take_ownership(loaded.settings.server.data):
+            _run_in_loop(source, loaded)
+    except RotaError as error:
+        print(_lines(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_in_loop(source: Source, loaded: Loaded) -> None:
+    async def run() -> None:
+        await Server(source, loaded).run()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(run())
+    else:
+        uvloop.run(run())
+
+
+def _open(settings: Settings) -> Database:
+    return open_database(settings.server.database.reveal() if settings.server.database else settings.server.data / "rota.db")
+
+
+def _lines(error: RotaError) -> str:
+    if isinstance(error, Invalid) and error.problems:
+        return "\n".join(report(error))
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
