@@ -32,11 +32,12 @@ READY = "ready to accept connections"
 class Server:
     """A running server; `stop` and `start` are for tests of a lost connection."""
 
-    def __init__(self, home: Path, binaries: Path, user: str | None) -> None:
+    def __init__(self, home: Path, binaries: Path, user: str | None, settings: dict[str, str]) -> None:
         self._data = home / "data"
         self._home = home
         self._binaries = binaries
         self._user = user
+        self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self.url = f"postgresql://postgres@/postgres?host={home}"
 
@@ -57,7 +58,7 @@ class Server:
         subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL, user=self._user)
 
     def start(self) -> None:
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         command = [*self._leash(), str(self._binaries / "postgres"), "-D", str(self._data), "-k", str(self._home), *options]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, user=self._user)
         assert self._process.stderr is not None
@@ -83,13 +84,16 @@ class Server:
 
 
 @contextmanager
-def run_server() -> Iterator[Server]:
-    """Start a server and stop it at the end. PostgreSQL refuses root, so root lends it another user."""
+def run_server(settings: dict[str, str] | None = None) -> Iterator[Server]:
+    """Start a server, with settings over those above, and stop it at the end.
+
+    PostgreSQL refuses root, so root lends it another user.
+    """
     home = Path(mkdtemp(prefix="rota-postgres-"))
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     if user is not None:
         os.chown(home, user.pw_uid, user.pw_gid)
-    server = Server(home, find_binaries(home, user), user and user.pw_name)
+    server = Server(home, find_binaries(home, user), user and user.pw_name, SETTINGS | (settings or {}))
     try:
         server.create()
         server.start()

