@@ -1,7 +1,7 @@
 """What every loop is given."""
 
-import random
 from collections.abc import Iterable
+from random import Random
 
 from msgspec import Struct, field
 
@@ -24,7 +24,7 @@ class Engine(Struct, kw_only=True):
     ids: Ids
     vitals: Vitals
     known: KnownTasks
-    random: random.Random = field(default_factory=random.Random)
+    random: Random = field(default_factory=Random)
 
     def announce(self, runs: Iterable[Run], kind: str | None = None) -> None:
         """Tell watchers about runs: as `run.<state>`, or as the kind that is given."""
