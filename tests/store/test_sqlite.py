@@ -1,6 +1,7 @@
 import asyncio
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -82,6 +83,24 @@ def test_on_a_full_disk_a_batch_loses_no_more_than_what_does_not_fit(path: Path)
         stored = {row[0] for row in database.run(lambda c: c.rows("SELECT name FROM settings"))}
         assert stored == {f"{i}" for i, result in enumerate(results) if result == 1}
         assert isinstance(results[1], Unavailable) and isinstance(results[3], Unavailable)
+
+
+def test_a_log_that_cannot_grow_fails_the_commit_and_nothing_before_it_is_lost(path: Path) -> None:
+    """The operating system refuses the write in the middle of a commit, as on a full disk."""
+    with closing(open_sqlite(path)) as database:
+        database.run(store("before", 10))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        try:
+            with pytest.raises(Unavailable):
+                database.run(store("big", 1_000_000))
+            assert database.problem is not None
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        database.run(store("after", 1_000_000))
+        assert database.healthy
+    with closing(open_sqlite(path)) as database:
+        assert {row[0] for row in database.run(lambda c: c.rows("SELECT name FROM settings"))} == {"before", "after"}
 
 
 def test_a_commit_that_fails_is_an_error_for_every_caller_of_the_batch(path: Path) -> None:
