@@ -115,7 +115,13 @@ def test_tokens_reach_the_last_command_as_inert_arguments(tmp_path: Path) -> Non
         Input(kind="flag", key="--dry-run"),
         Input(kind="flag", key="--absent"),
     ]
-    params = {"TARGET": "'; rm -rf /", "--db": "$(id) `id` \\ \"q\"", "--level=": "two words", "--dry-run": "true", "--absent": "false"}
+    params = {
+        "TARGET": "'; rm -rf /",
+        "--db": '$(id) `id` \\ "q"',
+        "--level=": "two words",
+        "--dry-run": "true",
+        "--absent": "false",
+    }
     result = run_script(tmp_path, "true\nprintf '%s\\n'\n\n", task={"inputs": inputs}, run={"params": params})
     assert result.outcome.state == "succeeded"
-    assert result.texts() == ["'; rm -rf /", "--db", "$(id) `id` \\ \"q\"", "--level=two words", "--dry-run"]
+    assert result.texts() == ["'; rm -rf /", "--db", '$(id) `id` \\ "q"', "--level=two words", "--dry-run"]

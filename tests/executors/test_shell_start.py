@@ -4,12 +4,14 @@ import errno
 import os
 import pwd
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rota.executors import command
 from rota.executors.identity import find_identity
 from rota.executors.shell import shell_argv
+from rota.process import Child, spawn
 from tests.shell_workbench import run_script
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
@@ -122,12 +124,11 @@ def test_a_value_no_variable_can_hold_says_so(tmp_path: Path) -> None:
 
 def test_a_machine_out_of_processes_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = [errno.EAGAIN, errno.ENOMEM]
-    spawn = command.spawn
 
-    def busy(*args: object, **options: object) -> object:
+    def busy(*args: Any, **options: Any) -> Child:
         if refusals:
             raise OSError(refusals.pop(), "busy")
-        return spawn(*args, **options)  # type: ignore[arg-type]
+        return spawn(*args, **options)
 
     monkeypatch.setattr(command, "spawn", busy)
     monkeypatch.setattr(command, "RETRY_WAITS_S", (0.0, 0.0))

@@ -1,7 +1,7 @@
 """Carries a command out as a process: started, read, stopped, cleared away, judged. Shared by all executors that run one.
 
-When the command ends by itself, what it left in its session is ended too by the stop ladder, after its output had 2 seconds to
-come to an end: as a service manager does it. A process that left the session on purpose (`setsid`, a daemon) goes on. When
+When the command ends by itself, what it left in its process group has 2 seconds to print, to end, or to leave; then it
+meets the stop ladder: as a service manager does it. A process that left the session on purpose (`setsid`, a daemon) goes on. When
 the attempt is stopped, whatever the cause, everything goes that carries its mark, wherever it went.
 """
 
@@ -17,9 +17,9 @@ from msgspec import Struct
 from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause, judge_exit, stronger
 from rota.executors.base import Context
 from rota.executors.output import Output
-from rota.process import Child, Tree, end_tree, spawn
+from rota.process import Child, Tree, end_tree, is_gone_within, spawn
 
-DRAIN_S = 2.0
+LINGER_S = 2.0
 # The machine may be out of processes, memory or descriptors only for a moment.
 PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 RETRY_WAITS_S = (0.05, 0.2, 0.5)
@@ -116,14 +116,18 @@ class _Attendance:
             self._tree, signal.Signals[rule.signal], rule.grace_s, hurry=stop.hurry, on_delivered=self._context.on_delivered
         )
         self._note_left(left)
-        await self._until(lambda: self._output.has_ended, DRAIN_S)
+        await self._until(lambda: self._output.has_ended, LINGER_S)
 
     async def _clear_away(self) -> None:
         """What is left after a command that ended by itself. A stop that comes now has nothing to wait for."""
         stop, rule = self._context.stop, self._context.task.spec.policy.stop
-        if not await self._until(lambda: self._output.has_ended or stop.is_asked, DRAIN_S):
-            self._context.note(f"its output was still held open {DRAIN_S:g} s after its end, and is closed")
-        if self._tree.has_group:
+        deadline = asyncio.get_running_loop().time() + LINGER_S
+        if not await self._until(lambda: self._output.has_ended or stop.is_asked, LINGER_S):
+            self._context.note(f"its output was still held open {LINGER_S:g} s after its end, and is closed")
+        if not self._tree.has_group:
+            return
+        left_s = 0.0 if stop.is_asked else deadline - asyncio.get_running_loop().time()
+        if not await is_gone_within(self._tree, left_s, stop.hurry):
             self._context.note("ending the processes it left behind")
             grace_s = 0.0 if stop.is_asked else rule.grace_s
             left = await end_tree(self._tree, signal.Signals[rule.signal], grace_s, escaped=False, hurry=stop.hurry)

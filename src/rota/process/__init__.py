@@ -1,8 +1,19 @@
 """Processes of this machine: starting them, finding all of them again, and ending them."""
 
 from rota.process.child import Child, spawn
-from rota.process.ladder import end_group, end_tree
+from rota.process.ladder import end_group, end_tree, is_gone_within
 from rota.process.table import boot_id, find_start_ticks
 from rota.process.tree import RUN_ID_VARIABLE, Tree, find_survivors
 
-__all__ = ["RUN_ID_VARIABLE", "Child", "Tree", "boot_id", "end_group", "end_tree", "find_start_ticks", "find_survivors", "spawn"]
+__all__ = [
+    "RUN_ID_VARIABLE",
+    "Child",
+    "Tree",
+    "boot_id",
+    "end_group",
+    "end_tree",
+    "find_start_ticks",
+    "find_survivors",
+    "is_gone_within",
+    "spawn",
+]

@@ -2,16 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Awaitable, Callable
 
-from rota.process.table import Entry
+from rota.process.table import Entry, Identity
 from rota.process.tree import Tree, signal_one
 
 FIRST_LOOK_S = 0.005
 LONGEST_LOOK_S = 0.05
-# A group of zombies that nobody waits for looks alive; how often we make sure by reading /proc.
-SCAN_EVERY_S = 1.0
+# A group of zombies that nobody waits for looks alive, but not in /proc; the time between two such looks doubles.
+FIRST_SCAN_S = 0.02
 KILL_LIMIT_S = 5.0
 
 
@@ -26,17 +25,26 @@ async def end_tree(
 ) -> int:
     """End all processes of a tree: `number` to the group, SIGKILL after `grace_s` (0: at once) or as soon as `hurry` is set.
 
-    escaped  also those that left the session; they get `number` as soon as the group is gone
+    escaped  also those that left the session; they get `number` as soon as they are found outside the group
     Returns how many could not be ended within 5 s of killing: 0 but for those in the kernel's hands or out of our rights.
     """
-    gentle = number is not signal.SIGKILL and grace_s > 0 and not (hurry and hurry.is_set())
+    hurry = hurry or asyncio.Event()
+    watch = _Watch(tree, escaped)
+    if escaped:
+        await watch.look()  # those without a mark are known by their parents, which may die of the signal
+    gentle = number is not signal.SIGKILL and grace_s > 0 and not hurry.is_set()
     tree.signal_group(number if gentle else signal.SIGKILL)
     on_delivered()
     if gentle:
-        if await _Watch(tree, number, escaped).gone_within(grace_s, hurry or asyncio.Event()):
+        if await watch.gone_within(grace_s, hurry, number):
             return 0
         tree.signal_group(signal.SIGKILL)
-    return await _kill(partial(tree.list_living, escaped=escaped))
+    return await _kill(watch.look)
+
+
+async def is_gone_within(tree: Tree, limit_s: float, hurry: asyncio.Event) -> bool:
+    """Whether a tree's group and session become empty by themselves."""
+    return await _Watch(tree, escaped=False).gone_within(limit_s, hurry, None)
 
 
 async def end_group(tree: Tree, grace_s: float = 2.0) -> int:
@@ -46,45 +54,52 @@ async def end_group(tree: Tree, grace_s: float = 2.0) -> int:
     """
     if tree.has_leader():
         return await end_tree(tree, signal.SIGTERM, grace_s)
-    return await _kill(tree.list_marked)
+    return await _kill(lambda: asyncio.to_thread(tree.list_marked))
 
 
 class _Watch:
-    """Waits for a tree to become empty, passing the signal on to those who are found outside the group."""
+    """Looks after a tree until it is empty; whoever was seen once is remembered, wherever it goes."""
 
-    def __init__(self, tree: Tree, number: signal.Signals, escaped: bool) -> None:
+    def __init__(self, tree: Tree, escaped: bool) -> None:
         self._tree = tree
-        self._number = number
         self._escaped = escaped
-        self._asked: set[Entry] = set()
+        self._known: set[Identity] = set()
+        self._asked: set[Identity] = set()
 
-    async def gone_within(self, limit_s: float, hurry: asyncio.Event) -> bool:
+    async def look(self) -> list[Entry]:
+        living = await asyncio.to_thread(self._tree.list_living, escaped=self._escaped, known=self._known)
+        self._known.update(entry.identity for entry in living)
+        return living
+
+    async def gone_within(self, limit_s: float, hurry: asyncio.Event, number: signal.Signals | None) -> bool:
+        """Whether nobody is left in time. `number` is passed on to those who are found outside the group."""
         loop = asyncio.get_running_loop()
-        start = scanned = loop.time()
-        pause_s = FIRST_LOOK_S
+        start = loop.time()
+        pause_s, scan_after_s = FIRST_LOOK_S, FIRST_SCAN_S
         while not hurry.is_set() and (left_s := start + limit_s - loop.time()) > 0:
             await _pause(hurry, min(pause_s, left_s))
             pause_s = min(pause_s * 2, LONGEST_LOOK_S)
-            if not self._tree.has_group or loop.time() - scanned > SCAN_EVERY_S:
-                scanned = loop.time()
-                if await self._is_empty():
+            waited_s = loop.time() - start
+            if not self._tree.has_group or waited_s > scan_after_s:
+                scan_after_s = waited_s * 2
+                living = await self.look()
+                if not living:
                     return True
+                self._pass_on(living, number)
         return False
 
-    async def _is_empty(self) -> bool:
-        living = await asyncio.to_thread(self._tree.list_living, escaped=self._escaped)
+    def _pass_on(self, living: list[Entry], number: signal.Signals | None) -> None:
         for entry in living:
-            if entry not in self._asked and entry.group != self._tree.pid:
-                self._asked.add(entry)
-                signal_one(entry, self._number)
-        return not living
+            if number and entry.group != self._tree.pid and entry.identity not in self._asked:
+                self._asked.add(entry.identity)
+                signal_one(entry, number)
 
 
-async def _kill(list_living: Callable[[], list[Entry]]) -> int:
+async def _kill(look: Callable[[], Awaitable[list[Entry]]]) -> int:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + KILL_LIMIT_S
     pause_s = FIRST_LOOK_S
-    while living := await asyncio.to_thread(list_living):
+    while living := await look():
         for entry in living:
             signal_one(entry, signal.SIGKILL)
         if loop.time() > deadline:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+Identity = tuple[int, int]
+
 
 class Entry(NamedTuple):
     """One process. `start_ticks` since boot tells two processes with one pid apart (proc_pid_stat(5), field 22)."""
@@ -15,6 +17,10 @@ class Entry(NamedTuple):
     session: int
     start_ticks: int
     is_dead: bool
+
+    @property
+    def identity(self) -> Identity:
+        return self.pid, self.start_ticks
 
 
 def find_process(pid: int) -> Entry | None:

@@ -2,12 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 
 from msgspec import Struct
 
-from rota.process.table import Entry, find_process, find_variable, list_processes
+from rota.process.table import Entry, Identity, find_process, find_variable, list_processes
 
 # Each process of a run inherits it, and keeps it when it leaves the session and loses its parent.
 RUN_ID_VARIABLE = "ROTA_RUN_ID"
@@ -46,14 +46,14 @@ class Tree(Struct, frozen=True):
         now = find_process(self.pid) if self.pid else None
         return now is not None and now.start_ticks == self.start_ticks and not now.is_dead
 
-    def list_living(self, *, escaped: bool) -> list[Entry]:
+    def list_living(self, *, escaped: bool, known: Collection[Identity] = ()) -> list[Entry]:
         """Reads all of /proc: some milliseconds, so not in the event loop.
 
-        Those of the leader's group and session; with `escaped` also those that carry the run's mark, and descendants. What is
-        older than the leader cannot be of the run, so it is not looked into.
+        Those of the leader's group and session; with `escaped` also those that carry the run's mark, those that are known
+        already, and all descendants. What is older than the leader cannot be of the run, so it is not looked into.
         """
         young = [entry for entry in list_processes() if entry.start_ticks >= self.start_ticks and entry.pid != os.getpid()]
-        found = {entry.pid for entry in young if self.pid in (entry.pid, entry.group, entry.session)}
+        found = {entry.pid for entry in young if self.pid in (entry.pid, entry.group, entry.session) or entry.identity in known}
         if escaped:
             found |= {entry.pid for entry in young if self._is_marked(entry)}
             _add_descendants(found, young)
