@@ -72,11 +72,14 @@ def parse_recurrence(text: str) -> Recurrence:
         raise BadRule("has no rule; write one such as FREQ=DAILY;BYHOUR=9")
     if len(lines["RRULE"]) + len(lines["EXRULE"]) > MOST_RULES:
         raise BadRule(f"has more than {MOST_RULES} rules; split them over several tasks")
+    without_rules = [parse_rule(value) for _, value in lines["EXRULE"]]
+    if any(rule.freq in ("HOURLY", "MINUTELY", "SECONDLY") for rule in without_rules):
+        raise BadRule("EXRULE cannot be finer than DAILY; leave the times out of RRULE with BYMONTH, BYDAY or BYHOUR")
     starts = _moments(lines["DTSTART"], "DTSTART")
     return Recurrence(
         start=starts[0] if starts else None,
         rules=[parse_rule(value) for _, value in lines["RRULE"]],
-        without_rules=[parse_rule(value) for _, value in lines["EXRULE"]],
+        without_rules=without_rules,
         dates=_moments(lines["RDATE"], "RDATE"),
         without_dates=_moments(lines["EXDATE"], "EXDATE"),
     )
