@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-Seconds = Annotated[float, Meta(ge=0)]
+LONGEST_S = 100 * 365 * 86_400  # no moment that is reckoned from it falls off the calendar
+Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
+SomeSeconds = Annotated[float, Meta(gt=0, le=LONGEST_S)]
 Overlap = Literal["queue", "skip", "terminate"]
 Backoff = Literal["constant", "linear", "exponential", "exponential_jitter"]
 CatchUp = Literal["latest", "all", "skip"]
@@ -44,7 +46,7 @@ class Stop(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 class LogLimit(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Cap of one log segment in bytes, and what happens when it is reached."""
 
-    max_size: Annotated[int, Meta(gt=0)] = 100 * 1024 * 1024
+    max_size: Annotated[int, Meta(gt=0, lt=2**63)] = 100 * 1024 * 1024
     on_full: OnFull = "drop_old"
 
 
@@ -58,7 +60,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     dedupe_key: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
     dedupe_window_s: Seconds = 0.0
     priority: Annotated[int, Meta(ge=1, le=9)] = 5
-    timeout_s: Annotated[float, Meta(gt=0)] | None = None
+    timeout_s: SomeSeconds | None = None
     retry: Retry = field(default_factory=Retry)
     catch_up: CatchUp = "latest"
     max_catch_up: Annotated[int, Meta(ge=1, le=10_000)] = 100
@@ -69,5 +71,5 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     exit_codes: Annotated[list[Annotated[int, Meta(ge=0, le=255)]], Meta(min_length=1)] = field(default_factory=lambda: [0])
     log: LogLimit = field(default_factory=LogLimit)
     keep_runs: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
-    keep_for_s: Annotated[float, Meta(gt=0)] | None = None
+    keep_for_s: SomeSeconds | None = None
     resume_after_crash: bool | None = None

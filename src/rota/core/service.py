@@ -8,7 +8,7 @@ from msgspec import Meta, Struct, structs
 
 from rota.core.errors import Invalid, Problem
 from rota.core.outcome import Outcome
-from rota.core.policy import Backoff, Seconds
+from rota.core.policy import Backoff, Seconds, SomeSeconds
 from rota.core.retry import curve_s
 
 RESTART_CAP_S = 60.0
@@ -20,7 +20,7 @@ class ServicePolicy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
     instances: Annotated[int, Meta(ge=1, le=64)] = 1
     restart_delay_s: Seconds = 1.0
     restart_backoff: Backoff = "exponential"
-    healthy_after_s: Annotated[float, Meta(gt=0)] = 60.0
+    healthy_after_s: SomeSeconds = 60.0
     start_retries: Annotated[int, Meta(ge=0, le=100)] = 3
     order: int = 0
     autostart: bool = True

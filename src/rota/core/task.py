@@ -11,7 +11,8 @@ from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
 from rota.core.work import Work
 
-TaskName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$")]
+# `$` alone would let a line break follow.
+TaskName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$(?!\n)")]
 Label = Annotated[str, Meta(min_length=1, max_length=100)]
 Status = Literal["active", "paused", "canceled", "removed"]
 Source = Literal["file", "api"]
