@@ -1,0 +1,46 @@
+"""What an asker may see. What one may not see does not exist for one."""
+
+from difflib import get_close_matches
+
+from rota.core.actor import Actor
+from rota.core.errors import NotFound
+from rota.core.run import Run
+from rota.core.task import Task
+from rota.store import runs, tasks
+from rota.store.database import Connection
+
+
+def get_task(c: Connection, actor: Actor, reference: str) -> Task:
+    """By id or by name: of the actor's own tasks and, for root, the installation's and everyone's.
+
+    Raises NotFound, with the nearest name as a hint.
+    """
+    task = tasks.find_task(c, reference) or _find_by_name(c, actor, reference)
+    if task is None or task.status == "removed" or not actor.may_see(task.owner_id):
+        raise NotFound(f"there is no task {reference[:100]!r}", hint=_nearest_name(c, actor, reference))
+    return task
+
+
+def get_run(c: Connection, actor: Actor, run_id: str) -> tuple[Run, Task]:
+    """A run with its task. Raises NotFound."""
+    run = runs.find_run(c, run_id)
+    task = tasks.find_task(c, run.task_id) if run else None
+    if run is None or task is None or not actor.may_see(task.owner_id):
+        raise NotFound(f"there is no run {run_id[:100]!r}")
+    return run, task
+
+
+def owner_of(actor: Actor) -> str | None:
+    """Whom a task belongs to that this actor creates: what the operator makes is the installation's."""
+    return None if actor.kind == "operator" else actor.id
+
+
+def _find_by_name(c: Connection, actor: Actor, name: str) -> Task | None:
+    own = tasks.find_task_by_name(c, owner_of(actor), name)
+    return tasks.find_task_by_name(c, None, name) if own is None and actor.is_root else own
+
+
+def _nearest_name(c: Connection, actor: Actor, name: str) -> str | None:
+    names = tasks.list_names(c, owner_of(actor), everyone=actor.is_root)
+    near = get_close_matches(name[:100], names, n=1)
+    return f"did you mean {near[0]}?" if near else None

@@ -1,0 +1,85 @@
+"""The document of a task as it comes in: read, changed in part, and checked."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import structs
+
+from rota.core.actor import Actor
+from rota.core.errors import Invalid, Problem
+from rota.core.inputs import check_inputs
+from rota.core.planning import Opening, open_schedule
+from rota.core.schedule import ManualSchedule
+from rota.core.task import TaskSpec
+from rota.core.work import Shell
+from rota.ops import reading
+
+
+class TaskBody(TaskSpec, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A task's document from outside: as TaskSpec, and nothing we do not know."""
+
+
+FIELDS = [item.encode_name for item in structs.fields(TaskSpec)]
+
+
+def read_change(document: dict[str, Any], change: dict[str, Any]) -> TaskSpec:
+    """The changed document. Raises Invalid at `body.<field>`; fields a newer version stored are left alone."""
+    reading.check_known(change, FIELDS)
+    if change.get("name", document["name"]) != document["name"]:
+        raise Invalid.at("body.name", "a task keeps its name, for its logs are filed under it; change the title")
+    return reading.convert(merge(document, change), TaskSpec)
+
+
+def merge(document: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """RFC 7396, with one exception: an object that names its `kind` (executor, schedule) takes the whole place."""
+    merged = dict(document)
+    for name, value in change.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict) and "kind" not in value:
+            known = merged.get(name)
+            merged[name] = merge(known if isinstance(known, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def check_spec(actor: Actor, spec: TaskSpec, *, now: datetime, default_timezone: str) -> Opening:
+    """Where the planning of a document that counts from now begins.
+
+    Raises Forbidden if the actor may not have such a task, and Invalid at `body.<field>` if it cannot work.
+    """
+    if isinstance(spec.executor, Shell):
+        actor.require("task.shell")
+    problems = [*_check_service(spec), *_check_inputs(spec)]
+    opening = Opening(now, None)
+    try:
+        opening = open_schedule(spec.schedule, spec.policy.dst, now, default_timezone)
+    except Invalid as error:
+        problems += [_within("body.schedule", problem) for problem in error.problems]
+    if problems:
+        raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
+    return opening
+
+
+def _within(place: str, problem: Problem) -> Problem:
+    location = f"{place}.{problem.location}"
+    return Problem(location, problem.message, reading.shown(problem.value, location))
+
+
+def _check_service(spec: TaskSpec) -> list[Problem]:
+    if spec.service is None or spec.schedule is None or _is_manual(spec):
+        return []
+    return [Problem("body.schedule", "a service is kept running and has no schedule")]
+
+
+def _check_inputs(spec: TaskSpec) -> list[Problem]:
+    if spec.inputs is None:
+        return []
+    taken = spec.executor.env if isinstance(spec.executor, Shell) else ()
+    unattended = spec.run_on_start or (spec.schedule is not None and not _is_manual(spec))
+    return [_within("body.inputs", problem) for problem in check_inputs(spec.inputs, unattended=unattended, taken=taken)]
+
+
+def _is_manual(spec: TaskSpec) -> bool:
+    return isinstance(spec.schedule, ManualSchedule)

@@ -1,0 +1,96 @@
+"""Keys: secrets that stand for a user. Each is shown once, when it is made."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from rota.core.actor import KEY_KINDS, Actor, KeyKind
+from rota.core.errors import Invalid, Problem, Unauthorized
+from rota.ops import reading
+from rota.ops.context import Rota
+from rota.ops.secrets import PREFIXES, hash_secret, new_secret
+from rota.ops.users import get_user
+from rota.store import credentials, projects
+from rota.store.database import Connection
+
+LONGEST_SCOPE = 100
+
+
+class NewKey(Struct, frozen=True, kw_only=True):
+    """A key as it is shown, once. `id` is for taking it back."""
+
+    id: str
+    user_id: str
+    kind: KeyKind
+    secret: str
+
+
+async def add_key(
+    rota: Rota,
+    actor: Actor,
+    user: str,
+    kind: str,
+    *,
+    scopes: Iterable[str] | None = None,
+    project_ids: Sequence[int] | None = None,
+) -> NewKey:
+    """Make a key for a user (name or id). Needs `system.root`.
+
+    Scopes and projects limit what the key is good for; without them it does what the user may. Raises Invalid, NotFound.
+    """
+    actor.require("system.root")
+    known_kind, limits = _kind(kind), _scopes(scopes)
+    secret, key_id, now = new_secret(PREFIXES[known_kind]), rota.ids.new(), rota.clock.now()
+
+    def write(c: Connection) -> NewKey:
+        owner = get_user(c, user)
+        _check_projects(c, project_ids)
+        credentials.insert_credential(
+            c,
+            id=key_id,
+            user_id=owner.id,
+            kind=known_kind,
+            hash=hash_secret(secret),
+            created_at=now,
+            scopes=limits,
+            project_ids=project_ids,
+        )
+        return NewKey(id=key_id, user_id=owner.id, kind=known_kind, secret=secret)
+
+    return await rota.database.write(write)
+
+
+async def revoke_key(rota: Rota, actor: Actor, key_id: str) -> bool:
+    """Take a key back; it stops working within a second. False if it was taken back before. Needs `system.root`."""
+    actor.require("system.root")
+    now = rota.clock.now()
+    return await rota.database.write(lambda c: credentials.revoke(c, key_id, now))
+
+
+async def find_actor(rota: Rota, kind: str, hashed: str) -> Actor:
+    """Who shows the secret of that kind and hash. Raises Unauthorized."""
+    actor = await rota.database.read(lambda c: credentials.find_by_hash(c, kind, hashed))
+    if actor is None:
+        raise Unauthorized("this key is not known here, or was taken back", hint="an operator makes one with rota key add")
+    return actor
+
+
+def _kind(kind: str) -> KeyKind:
+    for known in KEY_KINDS:
+        if kind == known:
+            return known
+    raise Invalid.at("body.for", f"is not a kind of key; {reading.nearest(kind, list(KEY_KINDS))}", reading.shown(kind))
+
+
+def _scopes(scopes: Iterable[str] | None) -> list[str] | None:
+    found = None if scopes is None else list(scopes)
+    for scope in found or []:
+        if not (1 <= len(scope) <= LONGEST_SCOPE and scope.isprintable() and " " not in scope):
+            raise Invalid.at("body.scopes", "a scope is a word such as tasks:read", scope[:LONGEST_SCOPE])
+    return found
+
+
+def _check_projects(c: Connection, project_ids: Sequence[int] | None) -> None:
+    unknown = [number for number in project_ids or () if not 0 < number < 2**63 or projects.find_project(c, number) is None]
+    if unknown:
+        raise Invalid("unknown project", [Problem("body.project_ids", f"there is no project {number}") for number in unknown])

@@ -1,0 +1,77 @@
+"""The log of a run: pages and following."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import nullcontext, suppress
+
+from rota.core.actor import Actor
+from rota.core.run import Run
+from rota.core.states import ENDED
+from rota.core.task import Task
+from rota.logs import Growth, LogName, LogPage, LogReader
+from rota.ops import access
+from rota.ops.context import Rota
+from rota.store import runs
+
+# A log that another process writes is looked at this often.
+LOOK_AGAIN_S = 0.1
+# A run that ends without another line wakes nobody.
+LONGEST_WAIT_S = 1.0
+PAGE_LINES = 1000
+
+
+async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int, limit: int) -> LogPage:
+    """Up to `limit` lines from `from_line` on (negative: from the end). Raises NotFound."""
+    run, task = await rota.database.read(lambda c: access.get_run(c, actor, run_id))
+    page = await asyncio.to_thread(_reader(rota, run, task).page, from_line, limit)
+    return page if page.finalized or not _is_over(run) else _final(page)
+
+
+async def follow_log(rota: Rota, actor: Actor, run_id: str, *, from_line: int) -> AsyncIterator[LogPage]:
+    """Pages with lines as they are written, without gap or duplicate, until the run has ended. Raises NotFound, at once."""
+    run, task = await rota.database.read(lambda c: access.get_run(c, actor, run_id))
+    return _follow(rota, _reader(rota, run, task), run_id, from_line)
+
+
+async def _follow(rota: Rota, reader: LogReader, run_id: str, from_line: int) -> AsyncIterator[LogPage]:
+    position = from_line
+    with rota.growth.following(run_id) if rota.growth else nullcontext() as growth:
+        while True:
+            # Asked before the page is read: what was written before the end is then in that page or an earlier one.
+            over = await _has_ended(rota, run_id)
+            page = reader.page(position, PAGE_LINES)
+            if position < 0:
+                position = max(0, page.total_lines + position)
+            if page.lines:
+                position = page.lines[-1].n + 1
+                yield page
+            elif page.finalized or over:
+                return
+            else:
+                await _wait(growth)
+
+
+async def _wait(growth: Growth | None) -> None:
+    if growth is None:
+        await asyncio.sleep(LOOK_AGAIN_S)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            await growth.wait()
+
+
+async def _has_ended(rota: Rota, run_id: str) -> bool:
+    run = await rota.database.read(lambda c: runs.find_run(c, run_id))
+    return run is None or _is_over(run)
+
+
+def _is_over(run: Run) -> bool:
+    return run.state in ENDED
+
+
+def _reader(rota: Rota, run: Run, task: Task) -> LogReader:
+    return rota.logs.reader(LogName(task.name, run.created_at, run.id))
+
+
+def _final(page: LogPage) -> LogPage:
+    return LogPage(page.lines, page.first_available, page.total_lines, True, page.truncated)

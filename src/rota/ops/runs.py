@@ -1,0 +1,101 @@
+"""Runs: list, get, cancel, wait for the end."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rota.bus import Watcher
+from rota.core.actor import Actor
+from rota.core.run import Attempt, Receipt, Run
+from rota.core.states import ENDED, State
+from rota.core.task import Task
+from rota.ops import access, ends
+from rota.ops.context import Rota
+from rota.store import runs
+from rota.store.database import Connection
+
+# A notice can be lost by a slow watcher; the store cannot.
+LOOK_AGAIN_S = 5.0
+
+
+async def list_runs(
+    rota: Rota, actor: Actor, *, task: str | None, states: Sequence[State] | None, before: str | None, limit: int
+) -> list[Run]:
+    """Up to `limit` runs, newest first, before the id `before`; of one task (id or name), in some states.
+
+    Raises NotFound for a task that the actor may not see.
+    """
+
+    def read(c: Connection) -> list[Run]:
+        task_id = access.get_task(c, actor, task).id if task is not None else None
+        owner_id = None if task_id or actor.is_root else actor.id
+        return runs.list_runs(
+            c, task_id=task_id, states=states, owner_id=owner_id, everyone=actor.is_root, before=before, limit=limit
+        )
+
+    return await rota.database.read(read)
+
+
+async def get_run(rota: Rota, actor: Actor, run_id: str) -> Run:
+    """Raises NotFound."""
+    return (await rota.database.read(lambda c: access.get_run(c, actor, run_id)))[0]
+
+
+async def list_attempts(rota: Rota, actor: Actor, run_id: str) -> list[Attempt]:
+    """The attempts of a run that ended while the run went on, in order. Raises NotFound."""
+
+    def read(c: Connection) -> list[Attempt]:
+        access.get_run(c, actor, run_id)
+        return runs.list_attempts(c, run_id)
+
+    return await rota.database.read(read)
+
+
+async def cancel_run(rota: Rota, actor: Actor, run_id: str, *, wait_s: float = 0.0) -> Receipt:
+    """Ask a run to end, and wait up to `wait_s` seconds for that. A run that had ended before it was asked answers
+    `finished_first`; asking again answers the receipt as it stands.
+
+    Raises NotFound.
+    """
+    now = rota.clock.now()
+
+    def write(c: Connection) -> tuple[Receipt, Task, list[Run]]:
+        run, task = access.get_run(c, actor, run_id)
+        asked = runs.request_stop(c, run.id, "cancel", now)
+        ended = [asked] if asked is not None and asked.ended_at is not None else []
+        ends.publish(c, rota, task, ended, now)
+        first = Receipt(run_id=run.id, requested_at=now, ended_at=run.ended_at, result="finished_first")
+        return runs.find_receipt(c, run.id) or first, task, ended
+
+    receipt, task, ended = await rota.database.write(write)
+    ends.tell(rota, task, ended)
+    rota.bus.wake("dispatcher")
+    if receipt.ended_at is None and wait_s > 0:
+        await wait_run(rota, actor, run_id, wait_s)
+        return await rota.database.read(lambda c: runs.find_receipt(c, run_id)) or receipt
+    return receipt
+
+
+async def wait_run(rota: Rota, actor: Actor, run_id: str, timeout_s: float) -> Run:
+    """The run once it has ended, or as it stands after `timeout_s` seconds. Raises NotFound."""
+    with rota.bus.watch() as watcher:
+        run = await get_run(rota, actor, run_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while run.state not in ENDED:
+                    await _next_sign(watcher, run_id)
+                    run = await get_run(rota, actor, run_id)
+        except TimeoutError:
+            return await get_run(rota, actor, run_id)
+    return run
+
+
+async def _next_sign(watcher: Watcher, run_id: str) -> None:
+    """Until a notice tells of the run's end, or long enough to look for oneself."""
+    try:
+        async with asyncio.timeout(LOOK_AGAIN_S):
+            async for notice in watcher:
+                run = notice.data.get("run")
+                if isinstance(run, Run) and run.id == run_id and run.state in ENDED:
+                    return
+    except TimeoutError:
+        return

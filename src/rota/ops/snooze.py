@@ -1,0 +1,68 @@
+"""Putting off the next occurrence of a task, and only that one."""
+
+from datetime import datetime, timedelta
+
+from rota.core.actor import Actor
+from rota.core.errors import Conflict, Invalid
+from rota.core.run import Run
+from rota.core.schedule import Planned
+from rota.core.task import Task
+from rota.ops import access
+from rota.ops.context import Rota
+from rota.store import runs, slots, tasks, waiting
+from rota.store.database import Connection
+from rota.store.runs import NewRun
+from rota.store.slots import NewSlot
+
+LONGEST_S = 604_800
+
+
+async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int) -> tuple[Task, Run]:
+    """Put the next occurrence off by 1 to 604,800 seconds; the ones after it keep their times.
+
+    Snoozing again before it started adds up. Answers the task, and the run that stands for the occurrence.
+    Raises NotFound, Invalid, and Conflict for a task that is not active or has no next occurrence.
+    """
+    if not 1 <= delay_s <= LONGEST_S:
+        raise Invalid.at("body.delay_s", f"must be from 1 to {LONGEST_S} seconds", delay_s)
+    delay, now = timedelta(seconds=delay_s), rota.clock.now()
+
+    def write(c: Connection) -> tuple[Task, Run, bool]:
+        task = access.get_task(c, actor, reference)
+        if task.status != "active":
+            raise Conflict(f"the task {task.name} is {task.status}")
+        put_off = waiting.find_occurrence(c, task.id, now)
+        if put_off is not None:
+            waiting.postpone(c, put_off.id, put_off.due_at + delay)
+            return task, runs.get_run(c, put_off.id), False
+        run = _materialise(c, rota, task, delay, now)
+        return tasks.get_task(c, task.id), run, True
+
+    task, run, is_new = await rota.database.write(write)
+    for loop in ("scheduler", "dispatcher"):
+        rota.bus.wake(loop)
+    if is_new:
+        rota.tell_run("run.created", run, task)
+    rota.tell_task("task.changed", task)
+    return task, run
+
+
+def _materialise(c: Connection, rota: Rota, task: Task, delay: timedelta, now: datetime) -> Run:
+    """Record the next slot now, with a run that waits; the scheduler goes on behind it."""
+    slot = _next_slot(rota, task, max(task.cursor_at, now))
+    new = NewRun.of(task, rota.ids.new(), "schedule", now, nominal_at=slot.at, due_at=slot.at + delay)
+    slots.insert_slots(c, [NewSlot(task.id, slot.at, new.run.id)])
+    runs.insert_runs(c, [new])
+    following = rota.schedule_of(task).next_after(slot.at)
+    tasks.update_cursors(c, [tasks.Cursor(task.id, slot.at, following.at if following else None)])
+    return new.run
+
+
+def _next_slot(rota: Rota, task: Task, after: datetime) -> Planned:
+    plan = rota.schedule_of(task)
+    planned = plan.next_after(after)
+    while planned is not None and planned.suppressed:
+        planned = plan.next_after(planned.at)
+    if planned is None:
+        raise Conflict(f"the task {task.name} has no next occurrence to put off")
+    return planned

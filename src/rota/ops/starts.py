@@ -1,0 +1,105 @@
+"""Starting a task by asking for it."""
+
+import hashlib
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from rota.core.actor import Actor
+from rota.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from rota.core.inputs import resolve
+from rota.core.run import Run, Trigger
+from rota.core.task import Task
+from rota.ops import access, reading
+from rota.ops.context import Rota
+from rota.store import idempotency, runs
+from rota.store.database import Connection
+from rota.store.runs import NewRun
+
+LONGEST_KEY = 255
+CANONICAL = msgspec.json.Encoder(order="deterministic")
+
+
+class Start(NamedTuple):
+    """`replayed`: the run was started by an earlier request with the same idempotency key."""
+
+    run: Run
+    replayed: bool
+
+
+async def start_task(
+    rota: Rota,
+    actor: Actor,
+    reference: str,
+    params: dict[str, Any],
+    *,
+    idempotency_key: str | None = None,
+) -> Start:
+    """Make a run of a task; it starts as soon as its policy lets it.
+
+    params           over the task's own defaults; what `inputs` of the task does not allow is Invalid at `body.params.<key>`
+    idempotency_key  the same key with the same request answers the same run; with another one it is a Conflict
+
+    Raises NotFound; Conflict for a task that is paused, canceled or a service; Forbidden if it may not be started by hand.
+    """
+    _check_key(idempotency_key)
+    now = rota.clock.now()
+
+    def write(c: Connection) -> tuple[Start, Task]:
+        task = access.get_task(c, actor, reference)
+        trigger: Trigger = "cli" if actor.kind == "operator" else "api"
+        new = NewRun.of(task, rota.ids.new(), trigger, now, params=params_of(task, params), actor_id=actor.id)
+        earlier = _claim(c, actor, idempotency_key, task, params, new.run.id, now)
+        if earlier is not None:
+            return Start(earlier, True), task
+        _check_startable(task)
+        runs.insert_runs(c, [new])
+        return Start(new.run, False), task
+
+    start, task = await rota.database.write(write)
+    if not start.replayed:
+        rota.bus.wake("dispatcher")
+        rota.tell_run("run.created", start.run, task)
+    return start
+
+
+def params_of(task: Task, given: dict[str, Any]) -> dict[str, Any]:
+    """What takes effect: the task's params, over them what is given, held to `inputs` where there are any."""
+    overlaid = {**task.spec.params, **given}
+    if task.spec.inputs is None:
+        return overlaid
+    try:
+        return dict(resolve(task.spec.inputs, overlaid))
+    except Invalid as error:
+        raise Invalid(
+            error.message, [Problem(f"body.{problem.location}", problem.message) for problem in error.problems]
+        ) from None
+
+
+def _check_startable(task: Task) -> None:
+    if task.is_service:
+        raise Conflict(f"{task.name} is a service: it is kept running by itself", hint="resume it if it is paused")
+    if task.status != "active":
+        raise Conflict(f"the task {task.name} is {task.status}", hint="resume it first" if task.status == "paused" else None)
+    if not task.spec.api_trigger:
+        raise Forbidden(f"the task {task.name} may not be started by hand", hint="api_trigger is false in its document")
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isprintable()):
+        message = f"must have from 1 to {LONGEST_KEY} printable characters"
+        raise Invalid.at("header.Idempotency-Key", message, reading.shown(key))
+
+
+def _claim(
+    c: Connection, actor: Actor, key: str | None, task: Task, given: dict[str, Any], run_id: str, now: datetime
+) -> Run | None:
+    if key is None:
+        return None
+    asked = hashlib.sha256(CANONICAL.encode(["run", task.id, given])).hexdigest()
+    earlier_id = idempotency.claim_key(c, actor.id, key, asked, run_id, now)
+    try:
+        return runs.get_run(c, earlier_id) if earlier_id else None
+    except NotFound:
+        raise Conflict("the run that was started with this idempotency key is no longer kept", hint="use a new key") from None

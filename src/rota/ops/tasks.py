@@ -1,0 +1,139 @@
+"""Tasks: create, get, list, change, delete."""
+
+from datetime import datetime
+from typing import Any
+
+from rota.core.actor import Actor
+from rota.core.errors import Conflict, NotFound
+from rota.core.outcome import StopCause
+from rota.core.run import Run
+from rota.core.task import Task, TaskSpec
+from rota.ops import access, documents, ends
+from rota.ops.context import Rota
+from rota.store import runs, tasks
+from rota.store.database import Connection
+
+MOST_LIVE = 20_000
+
+
+async def create_task(rota: Rota, actor: Actor, spec: TaskSpec) -> Task:
+    """Store a task and plan it from now.
+
+    Raises Invalid at `body.<field>`, Forbidden without `task.shell` for a shell task, Conflict if the owner has one of
+    that name.
+    """
+    now = rota.clock.now()
+    opening = documents.check_spec(actor, spec, now=now, default_timezone=rota.default_timezone)
+    task = Task(
+        id=rota.ids.new(),
+        spec=spec,
+        source="api",
+        status="active",
+        created_at=now,
+        updated_at=now,
+        anchor_at=now,
+        cursor_at=opening.cursor_at,
+        owner_id=access.owner_of(actor),
+        next_at=opening.next_at,
+    )
+    await rota.database.write(lambda c: tasks.insert_task(c, task))
+    _changed(rota, "task.created", task)
+    return task
+
+
+async def get_task(rota: Rota, actor: Actor, reference: str) -> Task:
+    """By id or name. Raises NotFound also for what the actor may not see."""
+    return await rota.database.read(lambda c: access.get_task(c, actor, reference))
+
+
+async def list_tasks(rota: Rota, actor: Actor, *, after: str | None, limit: int) -> list[Task]:
+    """Up to `limit` tasks, oldest first, after the id `after`: the actor's own, for root all."""
+    return await rota.database.read(
+        lambda c: tasks.list_tasks(
+            c, owner_id=None if actor.is_root else actor.id, everyone=actor.is_root, after=after, limit=limit
+        )
+    )
+
+
+async def update_task(
+    rota: Rota, actor: Actor, reference: str, change: dict[str, Any], *, expected_version: int | None = None
+) -> Task:
+    """Change some fields of a task's document; a changed schedule counts from now.
+
+    Raises as create_task does, NotFound, and Conflict for a task of the settings file, a canceled one, or one whose
+    version is not the expected one.
+    """
+    now = rota.clock.now()
+
+    def write(c: Connection) -> Task:
+        task = access.get_task(c, actor, reference)
+        check_changeable(task)
+        if expected_version not in (None, task.version):
+            raise Conflict(f"the task is at version {task.version}, not {expected_version}", hint="read it again")
+        return _update(c, rota, actor, task, change, now)
+
+    task = await rota.database.write(write)
+    _changed(rota, "task.changed", task)
+    return task
+
+
+async def delete_task(rota: Rota, actor: Actor, reference: str) -> None:
+    """Remove a task; its name is free again. Waiting runs are dropped, running ones are stopped, its history stays.
+
+    Raises NotFound, and Conflict for a task of the settings file.
+    """
+    now = rota.clock.now()
+
+    def write(c: Connection) -> tuple[Task, list[Run]]:
+        task = access.get_task(c, actor, reference)
+        _check_own(task)
+        ended = stop_live(c, rota, task, "removed", now)
+        tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
+        return task, ended
+
+    task, ended = await rota.database.write(write)
+    rota.bus.wake("dispatcher")
+    ends.tell(rota, task, ended)
+    _changed(rota, "task.removed", task)
+
+
+def stop_live(c: Connection, rota: Rota, task: Task, cause: StopCause, now: datetime) -> list[Run]:
+    """Ask all live runs of a task to end. Answers those that ended by it at once: the ones that were waiting."""
+    live = runs.list_runs(c, task_id=task.id, states=("pending", "running"), everyone=True, before=None, limit=MOST_LIVE)
+    after = [runs.request_stop(c, run.id, cause, now) for run in live]
+    ended = [run for run in after if run is not None and run.ended_at is not None]
+    ends.publish(c, rota, task, ended, now)
+    return ended
+
+
+def check_changeable(task: Task) -> None:
+    _check_own(task)
+    if task.status == "canceled":
+        raise Conflict(f"the task {task.name} was canceled for good", hint="create a new one")
+
+
+def _check_own(task: Task) -> None:
+    if task.source == "file":
+        raise Conflict(f"the task {task.name} is defined by the settings file", hint="change the settings file and reload it")
+
+
+def _update(c: Connection, rota: Rota, actor: Actor, task: Task, change: dict[str, Any], now: datetime) -> Task:
+    document = tasks.find_doc(c, task.id)
+    if document is None:
+        raise NotFound(f"there is no task {task.id}")
+    spec = documents.read_change(document, change)
+    opening = documents.check_spec(actor, spec, now=now, default_timezone=rota.default_timezone)
+    moved = (spec.schedule, spec.policy.dst) != (task.spec.schedule, task.spec.policy.dst)
+    merged = documents.merge(document, change)
+    changed = tasks.update_spec(c, task.id, merged, version=task.version, anchor_at=now if moved else None, updated_at=now)
+    if moved:
+        tasks.update_cursors(c, [tasks.Cursor(task.id, opening.cursor_at, opening.next_at)])
+        return tasks.get_task(c, task.id)
+    return changed
+
+
+def _changed(rota: Rota, kind: str, task: Task) -> None:
+    rota.bus.wake("scheduler")
+    if task.is_service:
+        rota.bus.wake("supervisor")
+    rota.tell_task(kind, task)
