@@ -1,0 +1,67 @@
+"""Who is asking: from a request to an actor."""
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+
+from starlette.types import Scope
+
+from rota.core.actor import OPERATOR, Actor, KeyKind
+from rota.core.errors import Unauthorized
+from rota.ops.context import Rota
+from rota.ops.keys import find_actor
+from rota.ops.secrets import hash_secret
+
+Authenticate = Callable[[Scope], Awaitable[Actor]]
+
+# A key is looked up once in this time; one that is revoked stops working within it.
+KEPT_S = 1.0
+MOST_KEPT = 1000
+
+
+async def as_operator(_scope: Scope) -> Actor:
+    """For the control socket: only the owner of the data directory can open it."""
+    return OPERATOR
+
+
+def by_bearer(rota: Rota, kind: KeyKind) -> Authenticate:
+    """Actors by `Authorization: Bearer <key>`. Raises Unauthorized without telling what was wrong with a key."""
+    kept: dict[str, tuple[float, Actor]] = {}
+
+    async def authenticate(scope: Scope) -> Actor:
+        hashed = hash_secret(bearer_of(scope))
+        now = rota.clock.monotonic()
+        until, actor = kept.get(hashed, (0.0, None))
+        if actor is not None and now < until:
+            return actor
+        kept.pop(hashed, None)
+        found = await find_actor(rota, kind, hashed)
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[hashed] = (now + KEPT_S, found)
+        return found
+
+    return authenticate
+
+
+def bearer_of(scope: Scope) -> str:
+    """The token of the Authorization header (RFC 6750 §2.1). Raises Unauthorized."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            if scheme.lower() == "bearer" and token.strip():
+                return str(token.strip())
+            break
+    raise Unauthorized("this needs a key", hint="Authorization: Bearer <key>; an operator makes one with rota key add")
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether the request comes from this machine, over loopback or the control socket."""
+    client = scope.get("client")
+    if client is None or not client[0]:
+        return True
+    try:
+        address = ip_address(client[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)

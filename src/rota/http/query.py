@@ -1,0 +1,53 @@
+"""The query of a request as a struct."""
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from msgspec import structs
+
+from rota.core.errors import Invalid, Problem
+from rota.ops import reading
+
+T = TypeVar("T")
+
+FIRST_YEAR, LAST_YEAR = 1900, 9990
+MOST_FIELDS = 100
+
+
+def read_query(model: type[T], raw: bytes) -> T:
+    """Raises Invalid at `query.<field>`, for unknown fields too."""
+    fields = _fields(raw)
+    known = [item.encode_name for item in structs.fields(model)]  # type: ignore[arg-type]
+    reading.check_known(fields, known, "query")
+    query = reading.convert(fields, model, "query", strict=False)
+    problems = [problem for name, value in structs.asdict(query).items() for problem in _check(name, value)]  # type: ignore[arg-type]
+    if problems:
+        raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
+    return query
+
+
+def _fields(raw: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Invalid.at("query", f"has more than {MOST_FIELDS} fields") from None
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise Invalid.at(f"query.{name[:100]}", "is given twice")
+        if "\x00" in name or "\x00" in value:
+            raise Invalid.at("query", "must not contain a NUL character")
+        fields[name] = value
+    return fields
+
+
+def _check(name: str, value: Any) -> list[Problem]:
+    if not isinstance(value, datetime):
+        return []
+    try:
+        near = value.tzinfo is not None and FIRST_YEAR <= value.astimezone(UTC).year < LAST_YEAR
+    except OverflowError:
+        near = False
+    message = f"must be a moment such as 2027-03-14T09:00:00Z, between the years {FIRST_YEAR} and {LAST_YEAR}"
+    return [] if near else [Problem(f"query.{name}", message, value.isoformat())]

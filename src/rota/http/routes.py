@@ -1,0 +1,156 @@
+"""One literal list of routes in, one app out: reading, authority, errors and replies are the same for every route."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
+
+from rota.core.actor import Actor
+from rota.http.auth import Authenticate, is_local
+from rota.http.errors import MethodNotAllowed, NoSuchPath, RenderError, UnsupportedMediaType, answer_error, log
+from rota.http.limits import ClientGone, read_body
+from rota.http.query import read_query
+from rota.http.reply import SECURITY_HEADERS, EventReply, Reply
+from rota.http.sse import send_events
+from rota.ops import reading
+from rota.ops.context import Rota
+
+NOBODY = Actor(id="nobody", name="nobody", kind="user")
+JSON_TYPES = (b"application/json", b"application/merge-patch+json")
+
+
+class Ask(NamedTuple):
+    """One request, read and checked. `body` and `query` are what the route says they are."""
+
+    rota: Rota
+    actor: Actor
+    path: dict[str, str]
+    headers: dict[bytes, bytes]
+    body: Any
+    query: Any
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+Handler = Callable[[Ask], Awaitable[Reply | EventReply]]
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One method of one path: what it takes, what it answers, and how it can fail.
+
+    body        type of the JSON body; None where there is none
+    body_optional  an absent body means one without any fields
+    shown_body  the type that describes the body, where it is read as a plain document
+    reply       type of the JSON answer; None for no content
+    errors      statuses it may answer beside those every route may
+    is_open     needs no key on the machine itself
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    body: Any = None
+    body_optional: bool = False
+    shown_body: Any = None
+    query: Any = None
+    reply: Any = None
+    status: int = 200
+    media_type: str = "application/json"
+    errors: tuple[int, ...] = ()
+    is_open: bool = False
+
+    @cached_property
+    def decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self.body)
+
+    async def read(self, receive: Receive, headers: dict[bytes, bytes]) -> Any:
+        """The body as its struct. Raises as reading and limits do."""
+        if self.body is None:
+            return None
+        media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if media_type and media_type not in JSON_TYPES:
+            raise UnsupportedMediaType(
+                f"send JSON, not {media_type.decode('latin-1')[:100]}", hint="Content-Type: application/json"
+            )
+        raw = await read_body(headers, receive)
+        if not raw and self.body_optional:
+            raw = b"{}"
+        elif not media_type:
+            raise UnsupportedMediaType("say that the body is JSON", hint="Content-Type: application/json")
+        return reading.decode(self.decoder, raw)
+
+
+class Endpoint:
+    """All methods of one path."""
+
+    def __init__(self, rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError) -> None:
+        self._rota = rota
+        self._routes = {route.method: route for route in routes}
+        self._authenticate = authenticate
+        self._render = render
+        if "GET" in self._routes:
+            self._routes["HEAD"] = self._routes["GET"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            reply = await self._answer(scope, receive)
+        except ClientGone:
+            return
+        except Exception as error:
+            reply = answer_error(error, self._render)
+        if isinstance(reply, Reply):
+            await reply.send(send)
+            return
+        await self._stream(reply, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Reply | EventReply:
+        route = self._routes.get(scope["method"])
+        if route is None:
+            raise MethodNotAllowed(f"{scope['method']} is not possible here", sorted(self._routes))
+        actor = NOBODY if route.is_open and is_local(scope) else await self._authenticate(scope)
+        if "\x00" in scope["path"]:
+            raise NoSuchPath("there is nothing at this path")
+        headers = dict(scope["headers"])
+        query = read_query(route.query, scope["query_string"]) if route.query else None
+        body = await route.read(receive, headers)
+        return await route.handler(Ask(self._rota, actor, scope["path_params"], headers, body, query))
+
+    async def _stream(self, reply: EventReply, receive: Receive, send: Send) -> None:
+        try:
+            await send_events(reply.chunks, receive, send, self._rota.bus.signal("closing"))
+        except OSError:
+            return
+        except Exception as error:  # the answer has begun, so it can only be cut off; a client resumes where it was
+            log.error("a stream failed", exc_info=error)
+
+
+def build_app(rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError) -> Starlette:
+    """The app of a surface. Unknown paths and methods are answered in the surface's own shape too."""
+    paths: dict[str, list[Route]] = {}
+    for route in routes:
+        paths.setdefault(route.path, []).append(route)
+    endpoints = [StarletteRoute(path, Endpoint(rota, group, authenticate, render)) for path, group in paths.items()]
+
+    def refuse(_request: Request, _error: Exception) -> Response:
+        return _as_response(answer_error(NoSuchPath("there is nothing at this path"), render))
+
+    app = Starlette(routes=endpoints, exception_handlers={HTTPException: refuse})
+    app.router.redirect_slashes = False
+    return app
+
+
+def _as_response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status, media_type=reply.media_type.decode())
+    for name, value in (*SECURITY_HEADERS, *reply.headers):
+        response.headers[name.decode()] = value.decode()
+    return response
