@@ -1,0 +1,159 @@
+"""The native API, route by route."""
+
+from functools import lru_cache
+from typing import Any
+
+from starlette.applications import Starlette
+
+from rota.core.run import Receipt
+from rota.http.auth import Authenticate, as_operator, by_bearer
+from rota.http.metrics import MEDIA_TYPE
+from rota.http.openapi import openapi
+from rota.http.paging import Page
+from rota.http.reply import Reply, ok
+from rota.http.routes import Ask, Route, build_app
+from rota.logs import LogPage
+from rota.ops.context import Rota
+from rota.ops.documents import TaskBody
+from rota.ops.health import Readiness
+from rota.surfaces.native import errors, happenings, installation, runs, tasks, wire
+
+EVENT_STREAM = "text/event-stream"
+
+
+async def get_openapi(_ask: Ask) -> Reply:
+    return ok(describe())
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="POST", path="/v1/tasks", handler=tasks.create_task, summary="Create a task",
+        body=TaskBody, reply=wire.Task, status=201, errors=(403, 409),
+    ),
+    Route(
+        method="GET", path="/v1/tasks", handler=tasks.list_tasks,
+        summary="List tasks", query=wire.ListQuery, reply=Page[wire.Task],
+    ),
+    Route(
+        method="GET", path="/v1/tasks/{id}", handler=tasks.get_task,
+        summary="Get a task by id or name", reply=wire.Task, errors=(404,),
+    ),
+    Route(
+        method="PATCH", path="/v1/tasks/{id}", handler=tasks.update_task,
+        summary="Change a task; If-Match names the version it is at",
+        body=dict[str, Any], shown_body=wire.TaskChange, reply=wire.Task, errors=(403, 404, 409),
+    ),
+    Route(
+        method="DELETE", path="/v1/tasks/{id}", handler=tasks.delete_task,
+        summary="Remove a task", status=204, errors=(404, 409),
+    ),
+    Route(
+        method="POST", path="/v1/tasks/{id}/run", handler=tasks.start_task,
+        summary="Run a task now; Idempotency-Key makes it safe to repeat",
+        body=wire.RunBody, body_optional=True, reply=wire.Run, status=201, errors=(403, 404, 409),
+    ),
+    Route(
+        method="POST", path="/v1/tasks/{id}/pause", handler=tasks.pause_task,
+        summary="Start nothing until it is resumed",
+        body=wire.NoBody, body_optional=True, reply=wire.Task, errors=(404, 409),
+    ),
+    Route(
+        method="POST", path="/v1/tasks/{id}/resume", handler=tasks.resume_task, summary="Go on from now",
+        body=wire.NoBody, body_optional=True, reply=wire.Task, errors=(404, 409),
+    ),
+    Route(
+        method="POST", path="/v1/tasks/{id}/cancel", handler=tasks.cancel_task, summary="End a task for good",
+        body=wire.NoBody, body_optional=True, reply=wire.Task, errors=(404, 409),
+    ),
+    Route(
+        method="POST", path="/v1/tasks/{id}/snooze", handler=tasks.snooze_task,
+        summary="Put the next occurrence off",
+        body=wire.SnoozeBody, reply=wire.Snoozed, errors=(404, 409),
+    ),
+    Route(
+        method="GET", path="/v1/tasks/{id}/next", handler=tasks.list_next, summary="When it is due next",
+        query=wire.NextQuery, reply=wire.NextList, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/tasks/{id}/slots", handler=tasks.list_slots,
+        summary="What became of each planned instant",
+        query=wire.SlotsQuery, reply=Page[wire.Slot], errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs", handler=runs.list_runs,
+        summary="List runs", query=wire.RunsQuery, reply=Page[wire.Run], errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs/{id}", handler=runs.get_run,
+        summary="Get a run", reply=wire.Run, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs/{id}/attempts", handler=runs.list_attempts,
+        summary="Attempts that ended while the run went on",
+        reply=wire.AttemptList, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/v1/runs/{id}/cancel", handler=runs.cancel_run, summary="Ask a run to end",
+        body=wire.NoBody, body_optional=True, query=wire.CancelQuery, reply=Receipt, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs/{id}/log", handler=runs.get_log, summary="Lines of a run's log",
+        query=wire.LogQuery, reply=LogPage, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs/{id}/log/stream", handler=runs.stream_log,
+        summary="Lines as they are written; Last-Event-ID resumes",
+        query=wire.LogStreamQuery, media_type=EVENT_STREAM, errors=(404, 422),
+    ),
+    Route(
+        method="POST", path="/v1/events", handler=happenings.publish_event, summary="Publish an event",
+        body=wire.EventBody, reply=wire.Event, status=202,
+    ),
+    Route(
+        method="GET", path="/v1/stream", handler=happenings.stream_notices,
+        summary="What happens; Last-Event-ID resumes",
+        media_type=EVENT_STREAM,
+    ),
+    Route(
+        method="POST", path="/v1/reload", handler=installation.reload_settings,
+        summary="Read the settings file again",
+        body=wire.NoBody, body_optional=True, reply=dict[str, Any], errors=(403, 409, 422),
+    ),
+    Route(
+        method="GET", path="/v1/info", handler=installation.get_info,
+        summary="What this server is", reply=wire.Info,
+    ),
+    Route(
+        method="GET", path="/v1/openapi.json", handler=get_openapi,
+        summary="This description", reply=dict[str, Any],
+    ),
+    Route(
+        method="GET", path="/livez", handler=installation.livez,
+        summary="Whether the server lives", reply=wire.Livez, is_open=True,
+    ),
+    Route(
+        method="GET", path="/readyz", handler=installation.readyz,
+        summary="Whether work is planned, started and recorded; 503 with reasons",
+        reply=Readiness, is_open=True,
+    ),
+    Route(
+        method="GET", path="/metrics", handler=installation.metrics, summary="Numbers, as OpenMetrics",
+        media_type=MEDIA_TYPE.decode(), is_open=True,
+    ),
+)  # fmt: skip
+
+
+def app(rota: Rota, authenticate: Authenticate | None = None) -> Starlette:
+    """The native API. Without `authenticate`, users ask with the Bearer keys that are made with `--for native`."""
+    return build_app(rota, ROUTES, authenticate or by_bearer(rota, "native"), errors.render_problem)
+
+
+def control_app(rota: Rota) -> Starlette:
+    """The native API for the operator: on the control socket, and in the command line when no server runs."""
+    return app(rota, as_operator)
+
+
+@lru_cache(maxsize=1)
+def describe() -> dict[str, Any]:
+    """Its OpenAPI description."""
+    return openapi("Rota", ROUTES, errors.ProblemDetails, problem_media_type=errors.MEDIA_TYPE)
