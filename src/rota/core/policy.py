@@ -46,7 +46,7 @@ class Stop(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 class LogLimit(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Cap of one log segment in bytes, and what happens when it is reached."""
 
-    max_size: Annotated[int, Meta(gt=0, lt=2**63)] = 100 * 1024 * 1024
+    max_size: Annotated[int, Meta(gt=0, lt=2**53)] = 100 * 1024 * 1024
     on_full: OnFull = "drop_old"
 
 
