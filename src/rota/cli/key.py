@@ -1,0 +1,35 @@
+"""`rota key`: the secrets that users show."""
+
+import click
+
+from rota.cli.command import with_place
+from rota.cli.output import show_json
+from rota.cli.place import Place
+from rota.cli.storage import ask
+from rota.core.actor import KEY_KINDS, OPERATOR
+
+
+@click.group("key")
+def group() -> None:
+    """Keys: secrets that stand for a user."""
+
+
+@group.command("add")
+@click.option("--user", required=True, metavar="NAME", help="Name or id of the user it stands for.")
+@click.option("--for", "kind", required=True, type=click.Choice(KEY_KINDS), help="The API it is for.")
+@click.option("--scope", "scopes", multiple=True, metavar="S", help="Limit it to this scope; may be repeated.")
+@click.option("--project", "project_id", type=int, metavar="ID", help="Limit it to this project.")
+@with_place
+def add(place: Place, user: str, kind: str, scopes: tuple[str, ...], project_id: int | None) -> None:
+    """Make a key and print the secret, alone and for the only time.
+
+    Without --scope and --project the key does whatever its user may.
+    """
+    from rota.ops.keys import add_key
+
+    projects = None if project_id is None else [project_id]
+    key = ask(place, lambda rota: add_key(rota, OPERATOR, user, kind, scopes=scopes or None, project_ids=projects))
+    if place.as_json:
+        show_json({"id": key.id, "user_id": key.user_id, "for": key.kind, "secret": key.secret})
+    else:
+        print(key.secret)

@@ -1,0 +1,48 @@
+"""With the server down: the native app itself, called in this process on the stored data."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rota.cli.place import Place
+from rota.cli.storage import open_rota
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@contextmanager
+def open_transport(place: Place) -> Iterator["httpx.BaseTransport"]:
+    """What sends requests to the native app as the operator. Raises Failure when there is no database yet."""
+    with open_rota(place) as rota:
+        from rota.surfaces.native import control_app  # late, for a message that there is nothing here needs none of it
+
+        transport = _in_process(control_app(rota))
+        try:
+            yield transport
+        finally:
+            transport.close()
+
+
+def _in_process(app: Any) -> "httpx.BaseTransport":
+    import httpx
+
+    class InProcess(httpx.BaseTransport):
+        """Takes a request from a synchronous client to an ASGI app and back; a reply is complete before it is handed on."""
+
+        def __init__(self) -> None:
+            self._runner = asyncio.Runner()
+            self._asgi = httpx.ASGITransport(app)
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return self._runner.run(self._ask(request))
+
+        async def _ask(self, request: httpx.Request) -> httpx.Response:
+            reply = await self._asgi.handle_async_request(request)
+            return httpx.Response(reply.status_code, headers=reply.headers, content=await reply.aread())
+
+        def close(self) -> None:
+            self._runner.close()
+
+    return InProcess()
