@@ -151,7 +151,7 @@ PARTS: dict[str, st.SearchStrategy[list[Any]]] = {
     "BYMINUTE": st.lists(st.integers(0, 59), min_size=1, max_size=3),
     "BYSECOND": st.lists(st.integers(0, 59), min_size=1, max_size=2),
 }
-DAY_PARTS: dict[str, st.SearchStrategy[list[Any]]] = {
+DAY_PARTS = {
     "YEARLY": ["BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYDAY"],
     "MONTHLY": ["BYMONTH", "BYMONTHDAY", "BYDAY"],
     "WEEKLY": ["BYMONTH", "BYDAY"],
