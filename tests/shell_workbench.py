@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
+from tests.factories import make_run, make_task, spec
 
 from rota.clock import SystemClock
 from rota.core.outcome import Outcome, StopCause
@@ -17,7 +18,6 @@ from rota.executors import Context, StopRequest
 from rota.executors.shell import ShellExecutor
 from rota.ids import Ids
 from rota.logs import LogLine, LogName, RunLogs
-from tests.factories import make_run, make_task, spec
 
 CLOCK = SystemClock()
 # Real processes carry their run's id, and tests may run beside each other.

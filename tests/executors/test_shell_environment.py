@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+from tests.factories import make_run, make_task
+from tests.shell_workbench import IDS, run_script
+
 from rota.core.inputs import Input
 from rota.core.ulid import to_ulid
 from rota.executors.environment import inherited, layered, params_variables, run_variables
-from tests.factories import make_run, make_task
-from tests.shell_workbench import IDS, run_script
 
 SHOW = "env | grep -E '^(ROTA_|RUNWISP_|LEVEL)' | sort"
 

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.shell_workbench import Script, carry_out, run_script
 
 from rota.core.policy import LogLimit
 from rota.executors import command
-from tests.shell_workbench import Script, carry_out, run_script
 
 
 def test_each_stream_keeps_its_order(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.shell_workbench import run_script
 
 from rota.executors import command
 from rota.executors.identity import find_identity
 from rota.executors.shell import shell_argv
 from rota.process import Child, spawn
-from tests.shell_workbench import run_script
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
 
@@ -142,11 +142,11 @@ def test_a_machine_out_of_processes_is_asked_again(tmp_path: Path, monkeypatch: 
 def test_a_user_brings_its_groups_and_home_beneath_the_tasks_variables(tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     script = 'id -u; id -G; echo "$HOME $USER $LOGNAME"; env | grep -c LC_CTYPE || :; grep SigIgn /proc/$$/status'
-    lines = run_script(tmp_path, script, work={"user": "nobody", "env": {"HOME": "/tmp/theirs"}, "working_dir": "/"}).texts()
+    lines = run_script(tmp_path, script, work={"user": "nobody", "env": {"HOME": "/theirs"}, "working_dir": "/"}).texts()
     groups = sorted(os.getgrouplist("nobody", nobody.pw_gid))
     assert lines[0] == str(nobody.pw_uid)
     assert sorted(map(int, lines[1].split())) == groups
-    assert lines[2] == "/tmp/theirs nobody nobody"
+    assert lines[2] == "/theirs nobody nobody"
     assert lines[3] == "0"
     assert int(lines[4].split()[1], 16) & (1 << 12) == 0  # SIGPIPE is not ignored
 

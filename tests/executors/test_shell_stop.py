@@ -6,12 +6,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.shell_workbench import IDS, Script, carry_out, run_script
 
 from rota.core.outcome import StopCause
 from rota.core.policy import Stop
 from rota.executors import StopRequest, command
+from rota.process import Tree, is_gone_within
 from rota.process.table import find_process, find_variable, list_processes
-from tests.shell_workbench import IDS, Script, carry_out, run_script
 
 LONG = Stop(grace_s=10)
 
@@ -19,6 +20,10 @@ LONG = Stop(grace_s=10)
 def is_alive(pid: str | int) -> bool:
     entry = find_process(int(pid))
     return entry is not None and not entry.is_dead
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def marked(run_id: str) -> list[int]:
@@ -153,10 +158,10 @@ def test_an_attempt_cut_off_leaves_no_process(tmp_path: Path) -> None:
         )
         running = asyncio.create_task(carry_out(tmp_path, script))
         await ready.wait()
+        leader = next(entry for entry in list_processes() if entry.pid == entry.session and entry.pid in marked(run_id))
         running.cancel()
         await asyncio.wait([running])
-        while marked(run_id):
-            await asyncio.sleep(0.005)
+        assert await is_gone_within(Tree(run_id, *leader.identity), 5, asyncio.Event())
 
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
@@ -164,11 +169,11 @@ def test_an_attempt_cut_off_leaves_no_process(tmp_path: Path) -> None:
 def test_two_hundred_at_once_leave_neither_descriptors_nor_zombies(tmp_path: Path) -> None:
     async def scenario() -> int:
         await carry_out(tmp_path, Script("true"))  # what a first run opens for good
-        before = os.listdir("/proc/self/fd")
+        before = descriptors()
         results = await asyncio.gather(*(carry_out(tmp_path, Script("echo a; echo b >&2")) for _ in range(200)))
         assert {result.outcome.state for result in results} == {"succeeded"}
         assert all(result.texts() == ["a"] and result.texts("stderr") == ["b"] for result in results)
-        assert os.listdir("/proc/self/fd") == before
+        assert descriptors() == before
         return len([entry for entry in list_processes() if entry.parent == os.getpid() and entry.is_dead])
 
     assert asyncio.run(scenario()) == 0

@@ -19,13 +19,13 @@ class Claim(Struct, frozen=True):
 
 
 class Finished(Struct, frozen=True, kw_only=True):
-    """An attempt that is over. `first_line` is where its output begins in the run's log."""
+    """An attempt that is over. `next_line` is the number of the line after its last one in the run's log."""
 
     run_id: str
     fence: int
     outcome: Outcome
     ended_at: datetime
-    first_line: int = 0
+    next_line: int = 0
 
 
 class Delivered(Struct, frozen=True):

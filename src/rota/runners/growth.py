@@ -14,6 +14,10 @@ class LogGrowth:
         self._growths: dict[str, Growth] = {}
         self._followers: Counter[str] = Counter()
 
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._growths)
+
     def notify(self, run_id: str) -> None:
         growth = self._growths.get(run_id)
         if growth:

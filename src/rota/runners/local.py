@@ -107,13 +107,14 @@ class LocalRunner:
         return [task for _, task in self._going.values()]
 
     async def _attempt(self, claim: Claim, stop: StopRequest) -> None:
-        outcome, first_line = Outcome(state="failed", error="canceled"), 0
+        outcome, next_line = Outcome(state="failed", error="canceled"), 0
         try:
             secrets = self._secrets(claim.task)
             log = self._open_log(claim, list(secrets.values()))
             try:
-                first_line = log.lines_written
                 outcome = await self._carry_out(claim, stop, log, secrets)
+                log.flush(self._now_ms())
+                next_line = log.lines_written
             finally:
                 self._close_log(claim, log, outcome)
         except Exception as error:
@@ -121,7 +122,7 @@ class LocalRunner:
             outcome = Outcome(state="failed", reason="spawn", error=f"{type(error).__name__}: {error}")
         finally:
             del self._going[claim.run.id]
-        self._finish(claim, outcome, first_line)
+        self._finish(claim, outcome, next_line)
 
     async def _carry_out(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Outcome:
         policy, run = claim.task.spec.policy, claim.run
@@ -186,9 +187,9 @@ class LocalRunner:
         self._delivered.append(Delivered(claim.run.id, self._clock.now()))
         self._bus.wake("settler")
 
-    def _finish(self, claim: Claim, outcome: Outcome, first_line: int = 0) -> None:
+    def _finish(self, claim: Claim, outcome: Outcome, next_line: int = 0) -> None:
         run, ended_at = claim.run, self._clock.now()
-        finished = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=ended_at, first_line=first_line)
+        finished = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=ended_at, next_line=next_line)
         self._journal(lambda: self._ledger.finished(finished))
         self._finished.append(finished)
         self._bus.wake("settler")
