@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
+from rota.bus import LoopName
 from rota.core.limit import is_duplicate
 from rota.core.outcome import StopCause
 from rota.core.overlap import Occupancy, admit
@@ -70,7 +71,7 @@ class Dispatcher:
     `freed` names tasks and keys whose runs ended: their queues are looked at. After a start, all queues are.
     """
 
-    name = "dispatcher"
+    name: LoopName = "dispatcher"
 
     def __init__(self, engine: Engine, runner: Runner) -> None:
         self._engine = engine

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from functools import partial
 
+from rota.bus import LoopName
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
@@ -24,7 +25,7 @@ KEEP_SLOTS = timedelta(days=400)
 class Pruner:
     """Each pass prunes by count and age per task, then by the total size of logs. The stricter rule wins."""
 
-    name = "pruner"
+    name: LoopName = "pruner"
 
     def __init__(self, engine: Engine, logs: RunLogs, max_log_bytes: int = 0) -> None:
         self._engine = engine

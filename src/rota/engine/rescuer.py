@@ -1,19 +1,24 @@
 """Repairs after a crash: ends what a dead server left running, and gives back what it never started."""
 
+from collections.abc import Awaitable, Callable, Iterable
+
 import structlog
 
+from rota.bus import LoopName
 from rota.core.outcome import Outcome
 from rota.core.run import Run
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.engine.settler import Settler
 from rota.runners.base import Finished
-from rota.runners.ledger import ProcessLedger
+from rota.runners.ledger import LedgerEntry, ProcessLedger
 from rota.runners.survivors import end_survivors
-from rota.store import admission, settlement
+from rota.store import admission, fanout, runs, settlement
 from rota.store.database import Connection
 
 log = structlog.get_logger()
+
+EndSurvivors = Callable[[Iterable[LedgerEntry]], Awaitable[int]]
 
 
 class Rescuer:
@@ -23,23 +28,26 @@ class Rescuer:
     to itself: nobody else can leave runs behind.
     """
 
-    name = "rescuer"
+    name: LoopName = "rescuer"
 
-    def __init__(self, engine: Engine, ledger: ProcessLedger, settler: Settler) -> None:
+    def __init__(
+        self, engine: Engine, ledger: ProcessLedger, settler: Settler, end_survivors: EndSurvivors = end_survivors
+    ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._settler = settler
+        self._end_survivors = end_survivors
 
     async def tick(self) -> Tick:
         entries = self._ledger.open_entries()
-        ended = await end_survivors(entries)
+        ended = await self._end_survivors(entries)
         known = {(entry.run_id, entry.fence) for entry in entries}
-        orphans = await self._engine.database.read(lambda c: settlement.list_orphans(c, self._engine.node))
+        orphans = await self._engine.database.read(lambda c: settlement.list_orphans(c, except_holder=self._engine.node))
         started = [run for run in orphans if (run.id, run.fence) in known or not self._ledger.is_complete]
         unstarted = [run for run in orphans if run not in started]
         await self._release(unstarted)
         if started:
-            await self._settler.settle([self._lost(run) for run in started])
+            await self._settler.settle([self._account(run) for run in started])
         self._ledger.ended(known)
         if orphans or ended:
             log.warning("repaired after an unclean end", crashed=len(started), requeued=len(unstarted), processes=ended)
@@ -47,14 +55,20 @@ class Rescuer:
         return Tick({"processes": ended, "crashed": len(started), "requeued": len(unstarted)})
 
     async def _release(self, unstarted: list[Run]) -> None:
-        now = self._engine.clock.now()
+        engine, now = self._engine, self._engine.clock.now()
 
-        def write(c: Connection) -> None:
+        def write(c: Connection) -> list[Run]:
             admission.release(c, [(run.id, run.fence) for run in unstarted], now, now)
+            ended = [run for run in runs.get_runs(c, [run.id for run in unstarted]) if run.ended_at]
+            tasks = engine.known.get(c, {run.task_id for run in ended})
+            fanout.publish_ends(c, [(run, tasks[run.task_id]) for run in ended], engine.ids, now)
+            return ended
 
         if unstarted:
-            await self._engine.database.write(write)
+            engine.announce(await engine.database.write(write))
 
-    def _lost(self, run: Run) -> Finished:
+    def _account(self, run: Run) -> Finished:
+        """What the attempt came to, if it was over and only the store did not learn of it; else it has crashed."""
         outcome = Outcome(state="crashed", reason="node_died", error="the server died while this was running")
-        return Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=self._engine.clock.now())
+        lost = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=self._engine.clock.now())
+        return self._ledger.find_account(run.id, run.fence) or lost

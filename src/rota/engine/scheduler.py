@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from msgspec import Struct, field
 
+from rota.bus import LoopName
 from rota.core import jitter
 from rota.core.catchup import Due, Plan, due_slots, is_misfire, plan
 from rota.core.run import Trigger
@@ -42,7 +43,7 @@ class Firing(Struct):
 class Scheduler:
     """Each pass takes the tasks whose next slot has come, records every slot up to now, and moves their cursors, at once."""
 
-    name = "scheduler"
+    name: LoopName = "scheduler"
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -7,6 +7,7 @@ import structlog
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from rota.bus import LoopName
 from rota.core import service, verdict
 from rota.core.outcome import Outcome
 from rota.core.run import Run
@@ -33,6 +34,15 @@ class Judged(Struct, frozen=True):
     run: Run
     task: Task
     verdict: Verdict
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.run.id, self.finished.fence)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the attempt itself goes on. A crash is never retried."""
+        return self.verdict.is_retry and self.finished.outcome.state == "crashed"
 
     def settlement(self) -> Settlement:
         outcome = self.finished.outcome
@@ -69,7 +79,7 @@ class Settler:
     """Each pass takes what the runner finished. If the result cannot be written it is kept and tried again, apart from the
     work, which is over."""
 
-    name = "settler"
+    name: LoopName = "settler"
 
     def __init__(self, engine: Engine, runner: Runner, dispatcher: Dispatcher) -> None:
         self._engine = engine
@@ -118,7 +128,8 @@ class Settler:
             runs.mark_delivered(c, [stop.run_id], stop.at)
         judged = self._judge_all(c, batch, now)
         won = set(settlement.settle(c, [each.settlement() for each in judged if not each.verdict.is_retry]))
-        again = settlement.settle_retry(c, [_retry(each) for each in judged if each.verdict.is_retry])
+        again = settlement.settle_retry(c, [_retry(each) for each in judged if each.verdict.is_retry and not each.resumes])
+        again += settlement.resume(c, [each.key for each in judged if each.resumes], now, now)
         done = Settled(
             ended=self._ended(c, judged, won, set(again), now),
             retrying=runs.get_runs(c, again),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
+from rota.bus import LoopName
 from rota.core.run import Run
 from rota.core.service import Dependency, Instance, ServicePolicy, ready_at
 from rota.core.task import Task
@@ -48,7 +49,7 @@ class Plan(Struct):
 class Supervisor:
     """Restart delays, giving up and dependencies are decided by `core.service`; what is remembered stands in the store."""
 
-    name = "supervisor"
+    name: LoopName = "supervisor"
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
