@@ -122,7 +122,16 @@ def test_it_sees_when_tokens_would_not_reach_a_command(script: str, what: str | 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("a", "a"), (True, "true"), (False, "false"), (3, "3"), (1e21, "1000000000000000000000"), (1e-7, "0.0000001"), (2.5, "2.5")],
+    [
+        ("a", "a"),
+        (True, "true"),
+        (False, "false"),
+        (3, "3"),
+        (1e21, "1000000000000000000000"),
+        (1e-7, "0.0000001"),
+        (2.5, "2.5"),
+        (1e3, "1000"),
+    ],
 )
 def test_plain_values_are_stored_as_text_without_exponent(value: Any, text: str) -> None:
     assert plain_text(value) == text

@@ -27,7 +27,7 @@ class Document:
         self.findings = findings
         self._values = tomllib.loads(text)
         self._marks = scan(text)
-        self._written: dict[KeyPath, tuple[str, str]] = {}
+        self._written: dict[KeyPath, str] = {}
         self._values = self._expanded((), self._values)
 
     @property
@@ -45,11 +45,11 @@ class Document:
                 return mark.key if on_key or length < len(path) else mark.value
         return START
 
-    def finding(self, path: KeyPath, message: str, *, on_key: bool = False) -> Finding:
-        """A finding here. What a reference brought in is shown as it was written: it may be a secret."""
-        written, value = self._written.get(path, ("", ""))
-        if value and value in message:
-            message = message.replace(value, written)
+    def finding(self, path: KeyPath, message: str, *, on_key: bool = False, quotes: bool = False) -> Finding:
+        """A finding here. A message that quotes the value is not shown if a reference brought it in: it may be a secret."""
+        written = [text for at, text in self._written.items() if at[: len(path)] == path] if quotes else []
+        if written:
+            message = f"does not fit; what it is comes from {written[0]} and is not shown"
         return at_place(str(self.path), self.place(path, on_key=on_key), path, message)
 
     def rename(self, old: KeyPath, new: KeyPath) -> None:
@@ -74,7 +74,7 @@ class Document:
         except BadValue as error:
             self.findings.errors.append(self.finding(path, str(error)))
             return text
-        self._written[path] = (text, value)
+        self._written[path] = text
         return value
 
 
@@ -112,8 +112,9 @@ class Table:
     def line(self) -> int:
         return self.document.place(self.path).line
 
-    def error(self, message: str, *below: str | int, on_key: bool = False) -> None:
-        finding = self.document.finding((*self.path, *below), message, on_key=on_key)
+    def error(self, message: str, *below: str | int, on_key: bool = False, quotes: bool = False) -> None:
+        """`quotes` says that the message may repeat the value, or part of it."""
+        finding = self.document.finding((*self.path, *below), message, on_key=on_key, quotes=quotes)
         self.document.findings.errors.append(finding)
 
     def warn(self, message: str, *below: str | int) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from rota.config.kinds import BadValue, Kind, expect, said_as
+from rota.core.policy import LONGEST_S
 
 UNITS_S = {
     "ns": Decimal("1e-9"),
@@ -18,8 +19,7 @@ UNITS_S = {
     "w": Decimal(604_800),
 }
 UNITS_BYTES = {"": 1, "b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3, "tb": 1024**4}
-LONGEST_S = 36_525 * 86_400
-LARGEST_BYTES = 2**63 - 1
+LARGEST_BYTES = 2**53 - 1
 DAY_S = 86_400
 
 _PART = re.compile(r"(\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(ns|us|µs|ms|s|m|h|d|w)")

@@ -41,7 +41,7 @@ def _compiles(table: Table, key: str, spec: ScheduleSpec, dst: Dst) -> bool:
         compile_schedule(spec, dst=dst, anchor_at=ANY_MOMENT)
     except Invalid as error:
         for problem in error.problems:
-            table.error(problem.message, *_where(table, key, problem.location))
+            table.error(problem.message, *_where(table, key, problem.location), quotes=True)
         return False
     return True
 
@@ -122,8 +122,8 @@ class _Inside(Table):
     def __init__(self, table: Table) -> None:
         super().__init__(table.document, table.path, table.values)
 
-    def error(self, message: str, *below: str | int, on_key: bool = False) -> None:
-        super().error(message, *(step for step in below if step != "entries"), on_key=on_key)
+    def error(self, message: str, *below: str | int, on_key: bool = False, quotes: bool = False) -> None:
+        super().error(message, *(step for step in below if step != "entries"), on_key=on_key, quotes=quotes)
 
 
 READERS: dict[str, Callable[[Table, Any, str | None], ScheduleSpec | None]] = {

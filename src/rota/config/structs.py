@@ -22,7 +22,7 @@ def read_struct(table: Table, values: Any, wanted: Any, *below: str) -> Any:
         message, path = (match[1], match[2] or "") if match else (str(error), "")
         unknown = _UNKNOWN.match(message)
         steps = [*below, *_steps(path), *([unknown[1]] if unknown else [])]
-        table.error(_explained(message, unknown, wanted), *steps, on_key=unknown is not None)
+        table.error(_explained(message, unknown, wanted), *steps, on_key=unknown is not None, quotes=unknown is None)
         return None
 
 

@@ -27,7 +27,8 @@ from rota.config.kinds import (
     list_of,
     read_each,
 )
-from rota.config.quantities import DAY_S, LONGEST_S, duration, size
+from rota.config.quantities import DAY_S, duration, size
+from rota.core.policy import LONGEST_S
 
 UnitKind = Literal["tasks", "services"]
 T: tuple[UnitKind, ...] = ("tasks",)
@@ -141,7 +142,7 @@ KEYS = (
     UnitKey("run_on_start", T, BOOLEAN, "false", "spec.run_on_start", "One run each time the server starts."),
     UnitKey("catch_up", T, enum("latest", "all", "skip"), "latest", "policy.catch_up", "Which missed ticks run after downtime."),
     UnitKey("max_catch_up_runs", T, integer(1, 10_000), "100", "policy.max_catch_up", "Cap of `all`."),
-    UnitKey("timeout", T, duration(positive=True), None, "policy.timeout_s", "Longest an attempt may take.", inherits=True),
+    UnitKey("timeout", T, duration(), "0s", "policy.timeout_s", "Longest an attempt may take. 0: no limit.", inherits=True),
     UnitKey("priority", T, integer(1, 9), "5", "policy.priority", "1 goes first when runs wait, 9 last.", ours=True),
     UnitKey("max_concurrent", T, integer(1, 1024), "1", "policy.max_concurrent", "Runs at one time."),
     UnitKey(
@@ -206,7 +207,7 @@ KEYS = (
         inherits=True,
     ),
     UnitKey("instances", S, integer(1, 64), "1", "service.instances", "How many are kept alive."),
-    UnitKey("priority", S, integer(), "0", "service.order", "Start order, lowest first."),
+    UnitKey("priority", S, integer(-1_000_000_000, 1_000_000_000), "0", "service.order", "Start order, lowest first."),
     UnitKey("autostart", S, BOOLEAN, "true", "service.autostart", "`false` starts it stopped."),
     UnitKey("depends_on", S, list_of(NAME), None, "service.depends_on", "Services to wait for."),
     UnitKey("graceful_stop", TS, duration(), "5s", "policy.stop.grace_s", "From the stop signal to SIGKILL. 0: at once."),

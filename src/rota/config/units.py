@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import Struct, structs
 
 from rota.config.aliases import modernise_unit
@@ -118,21 +117,26 @@ def _effective(table: Table, keys: dict[str, UnitKey], defaults: Defaults) -> di
     inherited = {name: value for name, value in defaults.values.items() if name in plain}
     own = _given(table, plain)
     dst = FILE_DST | inherited.get("dst", {}) | own.get("dst", {})
-    return {**built_in, **inherited, **own, "dst": dst}
+    values = {**built_in, **inherited, **own, "dst": dst}
+    return {name: value for name, value in values.items() if name != "timeout" or value > 0}
 
 
 def _read_spec(
     unit_kind: UnitKind, table: Table, values: dict[str, Any], variables: Variables, defaults: Defaults
 ) -> TaskSpec | None:
     fields = _targets(values, keys_of(unit_kind))
-    dst = msgspec.convert(values["dst"], Dst)
-    policy = structs.replace(msgspec.convert(fields["policy"], Policy), dst=dst)
+    dst: Dst = read_struct(table, values["dst"], Dst)
+    policy: Policy | None = read_struct(table, {**fields["policy"], "dst": values["dst"]}, Policy)
     work = _read_work(table, values, fields["shell"], variables.env)
-    if work is None:
+    if work is None or policy is None:
         return None
     if unit_kind == "services":
-        service = msgspec.convert(fields["service"], ServicePolicy)
-        return TaskSpec(name=str(table.path[-1]), executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
+        service: ServicePolicy | None = read_struct(table, fields["service"], ServicePolicy)
+        return (
+            None
+            if service is None
+            else TaskSpec(name=str(table.path[-1]), executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
+        )
     schedule = read_schedule(table, dst, values.get("timezone"))
     _check_catch_up(table, policy)
     params = read_params(table, unattended=_is_unattended(schedule, values))

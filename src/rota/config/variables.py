@@ -42,5 +42,5 @@ def _read_layer(table: Table, file_key: str, key: str) -> dict[str, str]:
     try:
         return {**read_dotenv(table.document.resolve(name)), **inline}
     except BadValue as error:
-        table.error(str(error), file_key)
+        table.error(str(error), file_key, quotes=True)
         return dict(inline)

@@ -129,7 +129,8 @@ def plain_text(value: Any) -> str:
     if isinstance(value, int | float | Decimal):
         number = Decimal(str(value))
         if number.is_finite():
-            return format(number, "f")
+            text = format(number, "f")
+            return text.rstrip("0").rstrip(".") if "." in text else text
     raise ValueError("must be a string, a number, true or false")
 
 
