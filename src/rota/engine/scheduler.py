@@ -26,6 +26,8 @@ log = structlog.get_logger()
 BATCH = 1000
 # A jump of the wall clock against steady time beyond this is a suspend or a clock that was set, not drift.
 JUMP_S = 2.0
+# After a jump, a slot that came no longer ago than this is late, not missed.
+LATE = timedelta(seconds=30)
 # As Debian's cron has it: a clock set back by less than this waits to catch up with what was run, by more starts anew.
 SET_BACK = timedelta(hours=3)
 
@@ -52,16 +54,29 @@ class Scheduler:
         self._seen_monotonic = engine.clock.monotonic()
 
     async def boot(self) -> None:
-        """Plan every task anew from its cursor: the default zone, or the rules of a zone, may have changed meanwhile."""
-        now = self._engine.clock.now()
-        await self._engine.database.write(lambda c: self._replan(c, now))
+        """Plan every task anew from its cursor: the default zone, or the rules of a zone, may have changed meanwhile.
 
-    def _replan(self, c: Connection, now: datetime) -> None:
+        Tasks that run on each start of the server get their run.
+        """
+        now = self._engine.clock.now()
+        started = await self._engine.database.write(lambda c: self._boot(c, now))
+        self._engine.announce((new.run for new in started), "run.created")
+        self._engine.bus.wake("dispatcher")
+
+    def _boot(self, c: Connection, now: datetime) -> list[NewRun]:
+        active = self._replan(c, now)
+        starting = [task for task in active if task.spec.run_on_start and not task.is_service]
+        started = [NewRun.of(task, self._engine.ids.new(), "startup", now) for task in starting]
+        runs.insert_runs(c, started)
+        return started
+
+    def _replan(self, c: Connection, now: datetime) -> list[Task]:
         active = tasks.list_active(c)
         self._engine.known.note(active)
         planned = [(task, self._cursor(task, now)) for task in active]
         moved = [cursor for task, cursor in planned if (cursor.cursor_at, cursor.next_at) != (task.cursor_at, task.next_at)]
         tasks.update_cursors(c, moved)
+        return active
 
     def _cursor(self, task: Task, now: datetime) -> Cursor:
         """A cursor far ahead of the clock was set by a wrong one; slots that were run meanwhile keep their outcome."""
@@ -88,7 +103,7 @@ class Scheduler:
         if abs(jump_s) < JUMP_S:
             return
         log.warning("the wall clock jumped", seconds=round(jump_s, 3))
-        self._awake_since = now
+        self._awake_since = now - LATE if jump_s > 0 else now
         if jump_s < 0:
             await self._engine.database.write(lambda c: self._replan(c, now))
 
