@@ -14,7 +14,6 @@ from rota.cli.place import Place
 from rota.core.errors import RotaError
 
 F = TypeVar("F", bound=Callable[..., Any])
-BROKEN_PIPE = 141
 
 DATA = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Data directory. [default: ./.rota]"
@@ -82,4 +81,4 @@ def _failure_of(error: Exception) -> Failure:
 def _end_quietly() -> int:
     """Who read our output has gone, as in `rota logs … | head`; nothing is left to be said, not even by Python's last flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
+    return FAILED
