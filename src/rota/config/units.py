@@ -132,11 +132,9 @@ def _read_spec(
         return None
     if unit_kind == "services":
         service: ServicePolicy | None = read_struct(table, fields["service"], ServicePolicy)
-        return (
-            None
-            if service is None
-            else TaskSpec(name=str(table.path[-1]), executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
-        )
+        if service is None:
+            return None
+        return TaskSpec(name=str(table.path[-1]), executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
     schedule = read_schedule(table, dst, values.get("timezone"))
     _check_catch_up(table, policy)
     params = read_params(table, unattended=_is_unattended(schedule, values))
