@@ -12,7 +12,7 @@ from tests.shell_workbench import run_script
 from rota.executors import command
 from rota.executors.identity import find_identity
 from rota.executors.shell import shell_argv
-from rota.process import Child, spawn
+from rota.process import Child, seal_descriptors, spawn
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
 
@@ -68,12 +68,13 @@ def test_a_script_has_a_session_of_its_own_and_nothing_to_read(tmp_path: Path) -
 def test_descriptors_of_the_server_do_not_reach_a_script(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
+    seal_descriptors()
     try:
-        result = run_script(tmp_path, f"test ! -e /proc/$$/fd/{writing}")
+        results = [run_script(tmp_path, f"test ! -e /proc/$$/fd/{writing}", work=work) for work in ({}, {"umask": "022"})]
     finally:
         os.close(reading)
         os.close(writing)
-    assert result.outcome.state == "succeeded"
+    assert {result.outcome.state for result in results} == {"succeeded"}
 
 
 def test_the_umask_holds_for_the_child_alone(tmp_path: Path) -> None:

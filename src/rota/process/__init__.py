@@ -1,6 +1,6 @@
 """Processes of this machine: starting them, finding all of them again, and ending them."""
 
-from rota.process.child import Child, spawn
+from rota.process.child import Child, seal_descriptors, spawn
 from rota.process.ladder import end_group, end_tree, is_gone_within
 from rota.process.table import boot_id, find_start_ticks
 from rota.process.tree import RUN_ID_VARIABLE, Tree, find_survivors
@@ -15,5 +15,6 @@ __all__ = [
     "find_start_ticks",
     "find_survivors",
     "is_gone_within",
+    "seal_descriptors",
     "spawn",
 ]

@@ -13,6 +13,7 @@ from rota.core.task import Task
 from rota.core.verdict import judge
 from rota.executors import Context, Executor, StopRequest
 from rota.logs import LogName, LogWriter, RunLogs
+from rota.process import seal_descriptors
 from rota.runners.base import Claim, Delivered, Finished
 from rota.runners.growth import LogGrowth
 from rota.runners.ledger import LedgerEntry, ProcessLedger
@@ -49,6 +50,7 @@ class LocalRunner:
         self._bus = bus
         self._ledger = ledger
         self._secrets = secrets
+        self._sealed = False
         self._going: dict[str, tuple[StopRequest, asyncio.Task[None]]] = {}
         self._finished: list[Finished] = []
         self._delivered: list[Delivered] = []
@@ -58,6 +60,9 @@ class LocalRunner:
         return len(self._going)
 
     def start(self, claims: Sequence[Claim]) -> None:
+        if not self._sealed:  # not earlier: our listeners have been opened since
+            seal_descriptors()
+            self._sealed = True
         try:
             self._ledger.starting(LedgerEntry(claim.run.id, claim.run.fence) for claim in claims)
         except OSError as error:
