@@ -50,14 +50,15 @@ def _sections(command: click.Command, parent: click.Context) -> Iterator[str]:
 
 def _section(command: click.Command, context: click.Context) -> str:
     usage = " ".join(command.collect_usage_pieces(context))
-    rows = [row for param in command.get_params(context) if (row := param.get_help_record(context))]
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    rows = [row for option in options if (row := option.get_help_record(context))]
     lines = [f"## {context.command_path}", "", f"    {context.command_path} {usage}".rstrip(), "", _text_of(command), ""]
     lines += ["| Option | Meaning |", "|---|---|", *(f"| `{name}` | {_cell(meaning)} |" for name, meaning in rows), ""]
     return "\n".join(lines)
 
 
 def _text_of(command: click.Command) -> str:
-    return "\n".join(line.strip() for line in (command.help or "").splitlines())
+    return "\n".join(line.strip() for line in (command.help or "").strip().splitlines())
 
 
 def _cell(text: str) -> str:
