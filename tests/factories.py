@@ -10,7 +10,7 @@ from rota.core.work import Shell
 from rota.store.runrow import NewRun
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-_numbers = count(1)
+_numbers = count(1000)  # smaller ones are for tests that name their own
 
 
 def at(seconds: float) -> datetime:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from tests.factories import NOON, make_id, make_new_run, make_task
+
 from rota.core.run import Run
 from rota.core.task import Task
 from rota.store import admission, runs, tasks, users
 from rota.store.connection import Connection
-from tests.factories import NOON, make_id, make_new_run, make_task
 
 
 def add_user(c: Connection, name: str = "ann") -> str:

@@ -1,10 +1,11 @@
+from tests.factories import NOON, at, make_id
+from tests.store.storing import add_ended, add_run, add_running, add_task
+
 from rota.core.overlap import Occupancy
 from rota.store import admission, runs, settlement
 from rota.store.admission import Candidate
 from rota.store.connection import Connection
 from rota.store.settlement import RetrySettlement, Settlement
-from tests.factories import NOON, at, make_id
-from tests.store.storing import add_ended, add_run, add_running, add_task
 
 
 def ids(candidates: list[Candidate]) -> list[str]:
@@ -255,3 +256,16 @@ def test_the_oldest_active_run_is_one_that_nobody_stops_yet(c: Connection) -> No
     assert admission.oldest_active(c, task.id) == first
     runs.request_stop(c, first.id, "replaced", at(1))
     assert admission.oldest_active(c, task.id) == second
+
+
+def test_a_stop_is_listed_for_its_holder_until_it_is_delivered(c: Connection) -> None:
+    task = add_task(c)
+    asked = add_running(c, task)
+    add_running(c, task)
+    assert not admission.is_stopping(c, task.id)
+    runs.request_stop(c, asked.id, "replaced", at(1))
+    assert admission.list_stops(c, "node") == [(asked.id, "replaced")]
+    assert admission.list_stops(c, "other") == []
+    assert admission.is_stopping(c, task.id)
+    runs.mark_delivered(c, [asked.id], at(2))
+    assert admission.list_stops(c, "node") == []

@@ -1,14 +1,14 @@
 import pytest
+from tests.factories import NOON, at, make_id, make_new_run, make_run
+from tests.store.storing import add_ended, add_run, add_running, add_task, add_user
 
 from rota.core.errors import Conflict, NotFound
 from rota.core.outcome import STOP_OUTCOMES, StopCause
 from rota.core.run import Run
-from rota.core.states import ENDED
+from rota.core.states import ENDED, State
 from rota.store import admission, runs, settlement
 from rota.store.connection import Connection
 from rota.store.settlement import RetrySettlement, Settlement
-from tests.factories import NOON, at, make_id, make_new_run, make_run
-from tests.store.storing import add_ended, add_run, add_running, add_task, add_user
 
 
 def test_a_run_comes_back_as_it_was_stored(c: Connection) -> None:
@@ -93,7 +93,7 @@ def test_runs_are_paged_newest_first(c: Connection) -> None:
 def test_every_state_is_listed_by_task_by_owner_and_of_everyone(c: Connection) -> None:
     owner_id = add_user(c)
     task, other = add_task(c, owner_id=owner_id), add_task(c)
-    stored: dict[str, list[str]] = {}
+    stored: dict[State, list[str]] = {}
     for state in sorted(ENDED):
         stored[state] = [add_ended(c, task, state=state).id for _ in range(2)]
         add_ended(c, other, state=state)
@@ -102,10 +102,10 @@ def test_every_state_is_listed_by_task_by_owner_and_of_everyone(c: Connection) -
     add_run(c, other)
     add_running(c, other)
     for state, members in stored.items():
-        assert ids(runs.list_runs(c, task_id=task.id, states=[state], limit=9)) == members[::-1]  # type: ignore[list-item]
-        assert ids(runs.list_runs(c, owner_id=owner_id, states=[state], limit=9)) == members[::-1]  # type: ignore[list-item]
-        assert ids(runs.list_runs(c, task_id=task.id, states=[state], before=members[1], limit=9)) == members[:1]  # type: ignore[list-item]
-        assert len(runs.list_runs(c, everyone=True, states=[state], limit=9)) == 3  # type: ignore[list-item]
+        assert ids(runs.list_runs(c, task_id=task.id, states=[state], limit=9)) == members[::-1]
+        assert ids(runs.list_runs(c, owner_id=owner_id, states=[state], limit=9)) == members[::-1]
+        assert ids(runs.list_runs(c, task_id=task.id, states=[state], before=members[1], limit=9)) == members[:1]
+        assert len(runs.list_runs(c, everyone=True, states=[state], limit=9)) == 3
 
 
 def test_several_states_are_merged_into_one_page(c: Connection) -> None:
@@ -204,6 +204,22 @@ def test_attempts_that_ended_while_the_run_went_on_are_listed_in_order(c: Connec
 def test_an_id_is_stored_once(c: Connection) -> None:
     task = add_task(c)
     run = add_run(c, task)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the driver's own, which the database translates
+    with pytest.raises(Exception) as caught:
         runs.insert_runs(c, [make_new_run(task, id=run.id)])
     assert isinstance(c.translate(caught.value), Conflict)
+
+
+def test_runs_are_read_by_id_oldest_first(c: Connection) -> None:
+    task = add_task(c)
+    first, second = add_run(c, task, concurrency_key="k"), add_run(c, task)
+    assert runs.get_runs(c, [second.id, make_id(), first.id]) == [first, second]
+    assert runs.list_keys(c, [first.id, second.id]) == ["k"]
+
+
+def test_the_live_runs_of_instances_are_the_pending_and_the_running(c: Connection) -> None:
+    task, other = add_task(c), add_task(c)
+    live = [add_run(c, task, instance=0), add_run(c, task, instance=2, admission="held"), add_running(c, task, instance=1)]
+    add_ended(c, task, instance=3)
+    add_run(c, task)
+    add_run(c, other, instance=0)
+    assert sorted(ids(runs.list_live(c, [task.id]))) == ids(live)

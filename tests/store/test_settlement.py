@@ -1,8 +1,9 @@
+from tests.factories import NOON, at
+from tests.store.storing import add_run, add_running, add_task
+
 from rota.store import admission, runs, settlement
 from rota.store.connection import Connection
 from rota.store.settlement import RetrySettlement, Settlement
-from tests.factories import NOON, at
-from tests.store.storing import add_run, add_running, add_task
 
 
 def test_a_settled_run_has_ended_with_all_that_came_of_it(c: Connection) -> None:

@@ -1,4 +1,6 @@
 import pytest
+from tests.factories import NOON, at, make_id, make_task, spec
+from tests.store.storing import add_run, add_task, add_user
 
 from rota.core.errors import Conflict, Invalid, NotFound
 from rota.core.policy import Policy
@@ -6,8 +8,6 @@ from rota.core.schedule import EventSchedule
 from rota.core.service import ServicePolicy
 from rota.store import runs, tasks
 from rota.store.connection import Connection
-from tests.factories import NOON, at, make_id, make_task, spec
-from tests.store.storing import add_run, add_task, add_user
 
 
 def test_a_task_comes_back_as_it_was_stored(c: Connection) -> None:
@@ -180,3 +180,26 @@ def test_a_deleted_task_takes_its_runs_along(c: Connection) -> None:
     tasks.delete_task(c, task.id)
     assert tasks.find_task(c, task.id) is None
     assert runs.find_run(c, run.id) is None
+
+
+def test_tasks_that_are_due_come_longest_due_first(c: Connection) -> None:
+    assert tasks.next_due(c) is None
+    late, early = add_task(c, next_at=at(2)), add_task(c, next_at=at(1))
+    add_task(c, next_at=at(9))
+    add_task(c, next_at=at(0), status="paused")
+    assert tasks.list_due(c, at(2), 9) == [early, late]
+    assert tasks.list_due(c, at(2), 1) == [early]
+    assert tasks.next_due(c) == at(1)
+
+
+def test_services_and_jittered_tasks_are_found_without_reading_the_others(c: Connection) -> None:
+    service = add_task(c, spec=spec(name="web", service=ServicePolicy()), status="paused")
+    jittered = add_task(c, spec=spec(name="late", policy=Policy(jitter_s=5)))
+    add_task(c)
+    assert tasks.list_services(c) == [service]
+    assert tasks.list_jittered(c) == [jittered]
+
+
+def test_versions_are_read_without_the_documents(c: Connection) -> None:
+    task = add_task(c, version=3)
+    assert tasks.list_versions(c, [task.id, make_id()]) == {task.id: 3}

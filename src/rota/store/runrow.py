@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, Self
 
 from msgspec import Struct
@@ -10,8 +11,9 @@ from msgspec.structs import replace
 from rota.core.run import Run, Trigger
 from rota.core.states import Reason, State
 from rota.core.task import Task
+from rota.store import moments
 from rota.store.documents import from_text, to_text, to_text_or_none, without_nul
-from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
+from rota.store.moments import to_us, to_us_or_none
 
 Admission = Literal["new", "ready", "held"]
 
@@ -19,6 +21,10 @@ COLUMNS = (
     "id, task_id, state, trigger_kind, created_at, due_at, nominal_at, started_at, ended_at, attempt, fence, holder, "
     "priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id"
 )
+
+
+# The runs of a batch share most of their moments.
+_moment = lru_cache(maxsize=4096)(moments.from_us)
 
 
 class NewRun(Struct, frozen=True):
@@ -96,11 +102,11 @@ def from_row(row: Sequence[Any]) -> Run:
         task_id=task_id,
         state=state,
         trigger=trigger,
-        created_at=from_us(created_at),
-        due_at=from_us(due_at),
-        nominal_at=None if nominal_at is None else from_us(nominal_at),
-        started_at=None if started_at is None else from_us(started_at),
-        ended_at=from_us_or_none(ended_at),
+        created_at=_moment(created_at),
+        due_at=_moment(due_at),
+        nominal_at=None if nominal_at is None else _moment(nominal_at),
+        started_at=None if started_at is None else _moment(started_at),
+        ended_at=None if ended_at is None else _moment(ended_at),
         attempt=attempt,
         fence=fence,
         holder=holder,
