@@ -1,7 +1,7 @@
 """Admits pending runs, claims those that may start, hands them to the runner, and delivers stops."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
@@ -13,6 +13,7 @@ from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.engine.context import Engine
+from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.runners.base import Claim, Runner
 from rota.store import admission, fanout, runs
@@ -20,6 +21,8 @@ from rota.store.admission import Candidate
 from rota.store.database import Connection
 
 BATCH = 500
+# All queues are looked at this often while anything waits in them: places also become free without us being told.
+LOOK_AGAIN = timedelta(seconds=1)
 
 
 class Room(Struct):
@@ -42,6 +45,15 @@ class Room(Struct):
         window_s = self.tasks[candidate.task_id].spec.policy.dedupe_window_s
         return is_duplicate(window_s, created_at, is_live, candidate.created_at)
 
+    def is_free(self, candidate: Candidate) -> bool:
+        """Whether its task has a place, and its key is nobody's."""
+        has_place = self.of(candidate).active < self.tasks[candidate.task_id].spec.policy.max_concurrent
+        return has_place and candidate.concurrency_key not in self.busy_keys
+
+    def has_more_for(self, candidate: Candidate) -> bool:
+        """Whether others of its queue could start as well: only the heads of queues are looked at."""
+        return self.of(candidate).held > 0 and self.is_free(candidate)
+
     def take(self, candidate: Candidate) -> None:
         self.of(candidate).active += 1
         if candidate.concurrency_key:
@@ -49,17 +61,19 @@ class Room(Struct):
 
 
 class Decisions(Struct):
-    """The verdicts on a batch, ready to be written."""
+    """The verdicts on a batch, ready to be written. `replaced` are tasks where a newcomer takes an older run's place."""
 
     ready: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     refused: list[tuple[str, State, Reason]] = field(default_factory=list)
-    replacements: dict[str, list[str]] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
 
 
 class Dispatched(Struct, frozen=True):
+    """What a pass wrote. `ended` are runs it refused, or stopped before they started."""
+
     claims: list[Claim]
-    refused: list[Run]
+    ended: list[Run]
     stops: list[tuple[str, StopCause]]
     next_at: datetime | None
     more: bool
@@ -68,7 +82,7 @@ class Dispatched(Struct, frozen=True):
 class Dispatcher:
     """Each pass decides, claims and delivers in one transaction; only then does anything start.
 
-    `freed` names tasks and keys whose runs ended: their queues are looked at. After a start, all queues are.
+    `freed` names tasks and keys whose runs ended: their queues are looked at. After a start, and now and then, all queues are.
     """
 
     name: LoopName = "dispatcher"
@@ -78,6 +92,9 @@ class Dispatcher:
         self._runner = runner
         self._freed: set[str] | None = None
         self._freed_keys: set[str] = set()
+        self._looked_at = engine.clock.now()
+        # Claims of a pass that failed: they may have been written all the same, and nothing was started for them.
+        self._doubtful: list[tuple[str, int]] = []
 
     def free(self, task_ids: Iterable[str], keys: Iterable[str]) -> None:
         """Runs of these tasks, holding these concurrency keys, have ended."""
@@ -94,9 +111,10 @@ class Dispatcher:
         except BaseException:
             self._freed = None  # look at all queues next time: what was freed must not be forgotten
             raise
+        self._doubtful = []
         self._hand_over(done)
-        counts = {"started": len(done.claims), "refused": len(done.refused), "stops": len(done.stops)}
-        return Tick(counts, next_at=done.next_at, again=done.more)
+        counts = {"started": len(done.claims), "refused": len(done.ended), "stops": len(done.stops)}
+        return Tick(counts, next_at=done.next_at, again=done.more or bool(self._freed))
 
     def _hand_over(self, done: Dispatched) -> None:
         engine = self._engine
@@ -108,24 +126,38 @@ class Dispatcher:
         if any(claim.run.instance is not None for claim in done.claims):
             engine.bus.wake("supervisor")  # what depends on this service is to know that it is up
         engine.announce((claim.run for claim in done.claims), "run.started")
-        engine.announce(done.refused)
-        for run in done.refused:
+        engine.announce(done.ended)
+        for run in done.ended:
             engine.vitals.ended[run.state] += 1
 
     def _dispatch(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str]) -> Dispatched:
-        waiting = admission.list_held(
-            c, admission.list_tasks_with_held(c) if freed is None else sorted(freed), sorted(keys), BATCH
-        )
+        ended = give_back(c, self._engine, self._doubtful, now) if self._doubtful else []
+        waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
         fresh = admission.list_new(c, now, BATCH)
-        refused = self._admit(c, now, waiting, fresh)
+        ended += self._admit(c, now, waiting, fresh)
         claimed = admission.claim(c, max(0, self._runner.capacity - self._runner.busy), self._engine.node, now)
+        self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
         claims = [Claim(known[run.task_id], run) for run in claimed]
         stops = admission.list_stops(c, self._engine.node)
-        more = len(fresh) == BATCH or len(waiting) == BATCH
-        return Dispatched(claims, refused, stops, admission.next_due(c), more)
+        return Dispatched(claims, ended, stops, self._next_at(c, now), more=len(fresh) == BATCH)
+
+    def _queues(self, c: Connection, now: datetime, freed: set[str] | None) -> list[str]:
+        """The tasks whose queues are looked at."""
+        if freed is not None and abs(now - self._looked_at) < LOOK_AGAIN:
+            return sorted(freed)
+        self._looked_at = now
+        return admission.list_tasks_with_held(c)
+
+    def _next_at(self, c: Connection, now: datetime) -> datetime | None:
+        due_at = admission.next_due(c)
+        if self._looked_at == now or not admission.has_held(c):
+            return due_at
+        look_at = self._looked_at + LOOK_AGAIN
+        return look_at if due_at is None else min(due_at, look_at)
 
     def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> list[Run]:
+        """Decide and write. Answers the runs that ended by it."""
         if not waiting and not fresh:
             return []
         room = self._room(c, now, [*waiting, *fresh])
@@ -134,34 +166,31 @@ class Dispatcher:
             self._promote(room, candidate, decisions)
         for candidate in fresh:
             self._decide(room, candidate, decisions)
-        self._replace(c, room, decisions)
         admission.set_ready(c, decisions.ready)
         admission.set_held(c, decisions.held)
+        stopped = self._replace(c, room, decisions)
+        self.free((candidate.task_id for candidate in waiting if room.has_more_for(candidate)), ())
         refused = admission.refuse(c, [(run_id, state, reason, now) for run_id, state, reason in decisions.refused])
-        return self._publish_ends(c, runs.get_runs(c, refused), room) if refused else []
-
-    def _publish_ends(self, c: Connection, refused: list[Run], room: Room) -> list[Run]:
-        fanout.publish_ends(c, [(run, room.tasks[run.task_id]) for run in refused], self._engine.ids, room.now)
-        return refused
+        ended = [*stopped, *runs.get_runs(c, refused)]
+        fanout.publish_ends(c, [(run, room.tasks[run.task_id]) for run in ended], self._engine.ids, now)
+        return ended
 
     def _room(self, c: Connection, now: datetime, candidates: list[Candidate]) -> Room:
         task_ids = sorted({candidate.task_id for candidate in candidates})
         keys = sorted({candidate.concurrency_key for candidate in candidates if candidate.concurrency_key})
-        dedupe = [(candidate.dedupe_key, candidate.run_id) for candidate in candidates if candidate.dedupe_key]
+        dedupe_keys = {candidate.dedupe_key for candidate in candidates if candidate.dedupe_key and not candidate.attempt}
         return Room(
             now=now,
             tasks=self._engine.known.get(c, task_ids),
             occupancy=admission.occupancy(c, task_ids),
             busy_keys=admission.busy_keys(c, keys) if keys else set(),
-            latest=admission.latest_by_dedupe(c, [key for key, _ in dedupe], [run_id for _, run_id in dedupe]) if dedupe else {},
+            latest=admission.latest_by_dedupe(c, dedupe_keys, ()) if dedupe_keys else {},
         )
 
     def _promote(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
         """A waiting run starts when its task has a place and its key is free."""
-        occupancy = room.of(candidate)
-        free = occupancy.active < room.tasks[candidate.task_id].spec.policy.max_concurrent
-        if free and candidate.concurrency_key not in room.busy_keys:
-            occupancy.held -= 1
+        if room.is_free(candidate):
+            room.of(candidate).held -= 1
             room.take(candidate)
             decisions.ready.append(candidate.run_id)
 
@@ -191,22 +220,24 @@ class Dispatcher:
                 occupancy.held += 1
                 decisions.held.append(candidate.run_id)
                 if verdict == "replace":
-                    decisions.replacements.setdefault(candidate.task_id, []).append(candidate.run_id)
+                    decisions.replaced.add(candidate.task_id)
 
-    def _replace(self, c: Connection, room: Room, decisions: Decisions) -> None:
-        """Policy terminate: at most one replacement waits, the newest; the oldest active run makes room for it."""
-        for task_id, newcomers in decisions.replacements.items():
-            waiting = [held.run_id for held in admission.list_held(c, [task_id], [], BATCH) if held.run_id not in decisions.ready]
-            older = [*waiting, *newcomers][:-1]
-            decisions.held = [run_id for run_id in decisions.held if run_id not in older]
+    def _replace(self, c: Connection, room: Room, decisions: Decisions) -> list[Run]:
+        """Policy terminate: at most one replacement waits, the newest; the oldest active run makes room for it.
+
+        Answers those that were stopped before they started.
+        """
+        stopped: list[Run] = []
+        for task_id in sorted(decisions.replaced):
+            *older, _ = sorted(held.run_id for held in admission.list_held(c, [task_id], [], BATCH))
             decisions.refused.extend((run_id, "skipped", "replaced") for run_id in older)
             if room.occupancy[task_id].active >= room.tasks[task_id].spec.policy.max_concurrent:
-                self._stop_oldest(c, task_id, room.now)
+                stopped += self._stop_oldest(c, task_id, room.now)
+        self.free({run.task_id for run in stopped}, ())
+        return stopped
 
-    def _stop_oldest(self, c: Connection, task_id: str, now: datetime) -> None:
+    def _stop_oldest(self, c: Connection, task_id: str, now: datetime) -> list[Run]:
         """Unless one is on its way out already."""
-        if admission.is_stopping(c, task_id):
-            return
-        oldest = admission.oldest_active(c, task_id)
-        if oldest is not None:
-            runs.request_stop(c, oldest.id, "replaced", now)
+        oldest = None if admission.is_stopping(c, task_id) else admission.oldest_active(c, task_id)
+        after = runs.request_stop(c, oldest.id, "replaced", now) if oldest else None
+        return [after] if after is not None and after.ended_at else []

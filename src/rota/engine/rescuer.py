@@ -8,13 +8,13 @@ from rota.bus import LoopName
 from rota.core.outcome import Outcome
 from rota.core.run import Run
 from rota.engine.context import Engine
+from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.engine.settler import Settler
 from rota.runners.base import Finished
 from rota.runners.ledger import LedgerEntry, ProcessLedger
 from rota.runners.survivors import end_survivors
-from rota.store import admission, fanout, runs, settlement
-from rota.store.database import Connection
+from rota.store import settlement
 
 log = structlog.get_logger()
 
@@ -56,16 +56,9 @@ class Rescuer:
 
     async def _release(self, unstarted: list[Run]) -> None:
         engine, now = self._engine, self._engine.clock.now()
-
-        def write(c: Connection) -> list[Run]:
-            admission.release(c, [(run.id, run.fence) for run in unstarted], now, now)
-            ended = [run for run in runs.get_runs(c, [run.id for run in unstarted]) if run.ended_at]
-            tasks = engine.known.get(c, {run.task_id for run in ended})
-            fanout.publish_ends(c, [(run, tasks[run.task_id]) for run in ended], engine.ids, now)
-            return ended
-
-        if unstarted:
-            engine.announce(await engine.database.write(write))
+        claims = [(run.id, run.fence) for run in unstarted]
+        if claims:
+            engine.announce(await engine.database.write(lambda c: give_back(c, engine, claims, now)))
 
     def _account(self, run: Run) -> Finished:
         """What the attempt came to, if it was over and only the store did not learn of it; else it has crashed."""

@@ -211,6 +211,11 @@ def list_tasks_with_held(c: Connection) -> list[str]:
     return [row[0] for row in c.rows(TASKS_WITH_HELD)]
 
 
+def has_held(c: Connection) -> bool:
+    """Whether any queue has a run in it."""
+    return c.row("SELECT 1 FROM runs WHERE admission = 'held' LIMIT 1") is not None
+
+
 def claim(c: Connection, limit: int, holder: str, now: datetime, task_ids_excluded: Sequence[str] = ()) -> list[Run]:
     """Take the first `limit` ready runs for `holder`: they are running, with a higher fence. In queue order.
 

@@ -1,0 +1,26 @@
+"""Claims that nothing came of go back to the queue."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rota.core.run import Run
+from rota.engine.context import Engine
+from rota.store import admission, fanout, runs
+from rota.store.database import Connection
+
+
+def give_back(c: Connection, engine: Engine, claims: Sequence[tuple[str, int]], now: datetime) -> list[Run]:
+    """Let these runs, as (run id, fence), wait again. Answers those that were asked to stop meanwhile and so have ended.
+
+    A claim that was settled, or given back before, is left alone.
+    """
+    held = [claim for claim in claims if _is_held(runs.find_run(c, claim[0]), claim[1])]
+    admission.release(c, held, now, now)
+    ended = [run for run in runs.get_runs(c, [run_id for run_id, _ in held]) if run.ended_at]
+    tasks = engine.known.get(c, {run.task_id for run in ended})
+    fanout.publish_ends(c, [(run, tasks[run.task_id]) for run in ended], engine.ids, now)
+    return ended
+
+
+def _is_held(run: Run | None, fence: int) -> bool:
+    return run is not None and run.state == "running" and run.fence == fence
