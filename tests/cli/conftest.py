@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -29,6 +29,7 @@ from rota.store.runs import NewRun, insert_runs
 from rota.surfaces.native import control_app
 
 Call = Callable[..., Result]
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -68,10 +69,14 @@ class World:
     def __init__(self) -> None:
         self._place = Place()
 
+    def ask(self, question: Callable[[Rota], Awaitable[T]]) -> T:
+        """Run one op on the stored data."""
+        return ask(self._place, question)
+
     def task(self, name: str, *, owner: str | None = None, **document: Any) -> Task:
         """A task, the operator's own unless `owner` names a user."""
         spec = msgspec.convert({"name": name, "executor": {"kind": "shell", "script": "true"}, **document}, TaskBody)
-        return ask(self._place, lambda rota: self._create(rota, owner, spec))
+        return self.ask(lambda rota: self._create(rota, owner, spec))
 
     def run(self, task: Task, state: State = "succeeded", *, exit_code: int | None = 0, text: str = "") -> Run:
         """A run that has ended, or one that is running, with its log."""

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from rota.cli.online import answers
+from rota.cli.place import Place
+
 Call = Callable[..., Result]
 Told = Callable[..., Any]
 NEED_SERVER = [("run", "backup"), ("stop", "backup"), ("events", "publish", "file.arrived"), ("reload",)]
@@ -43,7 +46,7 @@ def test_lists_of_a_directory_without_rota_leave_it_alone(call: Call, home: Path
     assert list(home.iterdir()) == []
 
 
-def test_a_data_directory_with_a_long_path_is_reached(call: Call, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_directory_with_a_long_path_is_reached(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     deep = home.joinpath(*["a" * 40] * 3)
     (deep / ".rota").mkdir(parents=True)
     monkeypatch.chdir(deep)
@@ -51,9 +54,6 @@ def test_a_data_directory_with_a_long_path_is_reached(call: Call, home: Path, mo
         listener.bind(".rota/rota.sock")
         listener.listen()
         monkeypatch.setenv("ROTA_DATA", str(deep / ".rota"))
-        from rota.cli.online import answers
-        from rota.cli.place import Place
-
         assert answers(Place().socket)
 
 

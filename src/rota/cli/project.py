@@ -26,7 +26,7 @@ def add(place: Place, name: str) -> None:
 
 
 @group.command("join")
-@click.argument("project_id", type=int)
+@click.argument("project_id", type=click.IntRange(1))
 @click.option("--user", required=True, metavar="NAME", help="Name or id of the user.")
 @with_place
 def join(place: Place, project_id: int, user: str) -> None:
