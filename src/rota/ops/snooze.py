@@ -49,20 +49,23 @@ async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int) ->
 
 def _materialise(c: Connection, rota: Rota, task: Task, delay: timedelta, now: datetime) -> Run:
     """Record the next slot now, with a run that waits; the scheduler goes on behind it."""
-    slot = _next_slot(rota, task, max(task.cursor_at, now))
+    slot, repeats = _next_slot(rota, task)
     new = NewRun.of(task, rota.ids.new(), "schedule", now, nominal_at=slot.at, due_at=slot.at + delay)
-    slots.insert_slots(c, [NewSlot(task.id, slot.at, new.run.id)])
+    passed = [NewSlot(task.id, repeat.at, None, "skipped", "dst_fold") for repeat in repeats]
+    slots.insert_slots(c, [*passed, NewSlot(task.id, slot.at, new.run.id)])
     runs.insert_runs(c, [new])
     following = rota.schedule_of(task).next_after(slot.at)
     tasks.update_cursors(c, [tasks.Cursor(task.id, slot.at, following.at if following else None)])
     return new.run
 
 
-def _next_slot(rota: Rota, task: Task, after: datetime) -> Planned:
-    plan = rota.schedule_of(task)
-    planned = plan.next_after(after)
+def _next_slot(rota: Rota, task: Task) -> tuple[Planned, list[Planned]]:
+    """The first slot that is not recorded yet, be it due already, and the suppressed ones before it."""
+    plan, repeats = rota.schedule_of(task), list[Planned]()
+    planned = plan.next_after(task.cursor_at)
     while planned is not None and planned.suppressed:
+        repeats.append(planned)
         planned = plan.next_after(planned.at)
     if planned is None:
         raise Conflict(f"the task {task.name} has no next occurrence to put off")
-    return planned
+    return planned, repeats
