@@ -58,6 +58,16 @@ class Workplace:
             out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
+    def on_terminal(self, *words: str) -> list[str]:
+        """The lines that a terminal of 80 columns without colour shows."""
+        ours, theirs = os.openpty()
+        command = [sys.executable, "-m", "rota", *words]
+        environment = ENVIRONMENT | {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+        subprocess.run(command, cwd=self.path, env=environment, stdout=theirs, check=True)
+        os.close(theirs)
+        with open(ours, encoding="utf-8", errors="replace") as terminal:  # noqa: PTH123  it is a descriptor
+            return os.read(terminal.fileno(), 65536).decode().splitlines()
+
     def json(self, *words: str) -> Any:
         result = self(*words, "--json")
         assert result.returncode == 0, result.stderr
@@ -174,6 +184,15 @@ def test_reload_of_a_bad_file_changes_nothing_and_names_the_place(at: Workplace)
     assert result.returncode == 2
     assert "rota.toml:23:1 tasks.added.rnu: unknown key; did you mean run?" in result.stderr
     assert "added" not in [task["name"] for task in at.json("tasks")["items"]]
+
+
+def test_runs_on_a_terminal_fit_its_width_and_their_ids_are_good_enough(at: Workplace) -> None:
+    run_id = at("run", "talk", "--wait").stderr.split()[2]
+    lines = at.on_terminal("runs", "-n", "1")
+    assert [len(line) <= 80 for line in lines] == [True, True]
+    shown = lines[1].split()[0]
+    assert run_id.startswith(shown)
+    assert at("logs", shown).stdout == "out\n"
 
 
 def test_a_second_server_is_refused(at: Workplace) -> None:

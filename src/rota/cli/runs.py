@@ -1,5 +1,6 @@
 """`rota runs`: what ran, newest first."""
 
+import sys
 from itertools import islice
 from typing import Any, get_args
 
@@ -14,6 +15,8 @@ from rota.cli.place import Place
 from rota.cli.table import show_table
 from rota.core.states import State
 
+# The time-ordered part of an id: milliseconds and the count within one.
+SHORT_ID = 18
 HEADINGS = ("run", "task", "state", "trigger", "started", "took", "exit")
 
 
@@ -39,10 +42,15 @@ def _names(client: Client) -> dict[str, str]:
     return {task["id"]: task["name"] for task in client.pages("/v1/tasks")}
 
 
+def _shown_id(run_id: str) -> str:
+    """Whole for programs; on a terminal as much as tells runs apart and leaves room for the rest of the row."""
+    return run_id[:SHORT_ID] if sys.stdout.isatty() else run_id
+
+
 def _row(run: dict[str, Any], name: str) -> tuple[str, ...]:
     code = run["exit_code"]
     return (
-        run["id"],
+        _shown_id(run["id"]),
         name,
         run["state"],
         run["trigger"],

@@ -55,7 +55,8 @@ def _show_rich(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
-        table.add_column(heading.upper(), overflow="fold")
+        # The first column is what is named in the next command, so it stays whole.
+        table.add_column(heading.upper(), overflow="fold", no_wrap=heading == headings[0])
     for row in rows:
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
     Console(highlight=False).print(table)

@@ -1,0 +1,37 @@
+"""The command line on PostgreSQL, with the server down."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from rota.store.database import open_postgres
+
+Call = Callable[..., Result]
+Told = Callable[..., Any]
+SCHEMA = "command_line"
+
+
+@pytest.fixture
+def database(postgres_url: str) -> str:
+    """The URL of a schema of its own."""
+    open_postgres(postgres_url, schema=SCHEMA).close()
+    return f"{postgres_url}&options=-csearch_path%3D{SCHEMA}"
+
+
+def test_users_keys_and_lists_work_on_the_stored_data(told: Told, call: Call, database: str, home: Path) -> None:
+    user = told("user", "add", "ada", "--database", database)
+    assert user["name"] == "ada"
+    assert call("user", "add", "ada", "--database", database).exit_code == 1
+    assert call("key", "add", "--user", "ada", "--for", "native", "--database", database).exit_code == 0
+    assert told("tasks", "--json", "--database", database) == {"items": []}
+    assert not (home / ".rota" / "rota.db").exists()
+
+
+def test_a_database_that_does_not_answer_is_told_without_its_password(call: Call) -> None:
+    result = call("tasks", "--database", "postgresql://ada:hunter2@127.0.0.1:1/rota")
+    assert result.exit_code == 3
+    assert "the database does not answer" in result.stderr
+    assert "hunter2" not in result.output
