@@ -90,8 +90,8 @@ CLAIM_DIRECT = {
     "sqlite": f"{_START} WHERE id IN ({{values}}) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}",
     "postgres": f"""
         WITH picked (id) AS MATERIALIZED (
-            SELECT id FROM runs WHERE id IN ({{values}}) AND admission = 'new' ORDER BY id FOR UPDATE SKIP LOCKED)
-        {_START} WHERE id IN (SELECT id FROM picked) AND admission = 'new' RETURNING {COLUMNS}""",
+            SELECT id FROM runs WHERE id IN ({{values}}) AND COALESCE(admission, '') = 'new' ORDER BY id FOR UPDATE SKIP LOCKED)
+        {_START} WHERE id IN (SELECT id FROM picked) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}""",
 }
 # The exact opposite of a claim, but for the fence, which only rises.
 RELEASE = f"""
