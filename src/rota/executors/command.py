@@ -91,7 +91,7 @@ class _Attendance:
 
     async def outcome(self) -> Outcome:
         stop = self._context.stop
-        await self._until(lambda: self._child.exit_code is not None or stop.is_asked)
+        await self._woken(lambda: self._child.exit_code is not None or stop.is_asked)
         stopped = self._child.exit_code is None
         if stopped:
             await self._end_all()
@@ -137,15 +137,18 @@ class _Attendance:
         if left:
             self._context.note(f"{left} processes of the run could not be ended")
 
-    async def _until(self, condition: Callable[[], bool], limit_s: float | None = None) -> bool:
+    async def _until(self, condition: Callable[[], bool], limit_s: float) -> bool:
         if condition():
             return True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                while not condition():
-                    self._wake.clear()
-                    await self._wake.wait()
+                await self._woken(condition)
         return condition()
+
+    async def _woken(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._wake.clear()
+            await self._wake.wait()
 
 
 def _spawn(command: Command, output: Output, wake: asyncio.Event) -> Child:

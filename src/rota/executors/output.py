@@ -1,13 +1,14 @@
 """What a run prints, from its two pipes into its log."""
 
-import asyncio
 import contextlib
 import fcntl
 import os
 from collections.abc import Callable
+from functools import partial
 
 from rota.executors.base import Context
 from rota.logs import Stream
+from rota.process import Poller
 
 READ_BYTES = 256 * 1024
 PIPE_BYTES = 1024 * 1024
@@ -27,7 +28,7 @@ class Output:
     def __init__(self, context: Context, on_end: Callable[[], object]) -> None:
         self._context = context
         self._on_end = on_end
-        self._loop = asyncio.get_running_loop()
+        self._poller = Poller.of_running_loop()
         self._open: dict[int, Stream] = {}
         self._writing: list[int] = []
         streams: tuple[Stream, ...] = ("stdout", "stderr")
@@ -58,7 +59,7 @@ class Output:
         self._close_writing()
         for fd in self._open:
             os.set_blocking(fd, False)
-            self._loop.add_reader(fd, self._read, fd)
+            self._poller.watch(fd, partial(self._read, fd))
 
     def close(self) -> None:
         """Reads no more; who still writes gets a broken pipe."""
@@ -91,8 +92,7 @@ class Output:
 
     def _drop(self, fd: int) -> None:
         del self._open[fd]
-        self._loop.remove_reader(fd)
-        os.close(fd)
+        self._poller.close(fd)
 
     def _close_writing(self) -> None:
         while self._writing:

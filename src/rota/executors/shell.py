@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import PurePath
 
 from rota.core.inputs import Rendered, append_tokens, render
@@ -58,10 +59,15 @@ class ShellExecutor:
 
 
 def shell_argv(shell: str, script: str) -> list[str]:
+    return [*_shell_words(shell), script]
+
+
+@cache
+def _shell_words(shell: str) -> list[str]:
     name = PurePath(shell).name
     applet = ["sh"] if name.startswith("busybox") else []
     options = ["-e"] if _STOPS_AT_FAILURE.fullmatch(name) else []
-    return [shell, *applet, *options, "-c", script]
+    return [shell, *applet, *options, "-c"]
 
 
 def _render(context: Context) -> Rendered:

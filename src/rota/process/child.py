@@ -1,12 +1,12 @@
 """A process of our own, followed through its pidfd."""
 
-import asyncio
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from rota.process.poller import Poller
 from rota.process.table import find_start_ticks
 
 Spawned = tuple[int, Callable[[], int | None]]
@@ -25,13 +25,13 @@ class Child:
     def __init__(self, pid: int, poll: Callable[[], int | None], on_exit: Callable[[], object]) -> None:
         self._poll = poll
         self._on_exit = on_exit
-        self._loop = asyncio.get_running_loop()
+        self._poller = Poller.of_running_loop()
         self.pid = pid
         self.exit_code: int | None = None
         self._pidfd = os.pidfd_open(pid)
         # It is not waited for yet, so even one that has ended still has its entry.
         self.start_ticks = find_start_ticks(pid) or 0
-        self._loop.add_reader(self._pidfd, self._reap)
+        self._poller.watch(self._pidfd, self._reap)
 
     def abandon(self) -> None:
         """Kill what still runs and look after it no more but for waiting. Nothing happens to one that has ended."""
@@ -43,8 +43,7 @@ class Child:
         status = self._poll()
         if status is None:
             return
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
+        self._poller.close(self._pidfd)
         self.exit_code = status if status >= 0 else 128 - status
         self._on_exit()
 

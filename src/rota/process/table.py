@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 Identity = tuple[int, int]
 
+# The kernel gives at most a page at a time; less than asked for is the end.
+CHUNK_BYTES = 4096
+
 
 class Entry(NamedTuple):
     """One process. `start_ticks` since boot tells two processes with one pid apart (proc_pid_stat(5), field 22)."""
@@ -66,10 +69,11 @@ def _read(path: str) -> bytes:
     except OSError:
         return b""
     try:
-        chunks = []
-        while chunk := os.read(fd, 65_536):
-            chunks.append(chunk)
-        return b"".join(chunks)
+        data = chunk = os.read(fd, CHUNK_BYTES)
+        while len(chunk) == CHUNK_BYTES:
+            chunk = os.read(fd, CHUNK_BYTES)
+            data += chunk
+        return data
     except OSError:  # it ended while we were reading
         return b""
     finally:
