@@ -33,6 +33,10 @@ run = "kill -9 $$"
 run = 'echo "hello $NAME"'
 params = [{ env = "NAME" }]
 
+[tasks.alone]
+run = "sleep 600"
+on_overlap = "skip"
+
 [tasks.slow]
 run = "echo begun; sleep 600"
 on_overlap = "queue"
@@ -167,6 +171,14 @@ def test_a_stopped_run_is_a_failure_for_who_waits(at: Workplace) -> None:
     assert "rota: run canceled" in err
 
 
+def test_a_run_that_never_started_is_a_failure_with_its_reason(at: Workplace) -> None:
+    first = at("run", "alone").stdout.strip()
+    result = at("run", "alone", "--wait")
+    at("stop", first)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "rota: run skipped: overlap" in result.stderr
+
+
 def test_reload_takes_the_changed_file(at: Workplace) -> None:
     settings = at.path / "rota.toml"
     settings.write_text(SETTINGS + '[tasks.added]\nrun = "true"\n')
@@ -182,7 +194,7 @@ def test_reload_of_a_bad_file_changes_nothing_and_names_the_place(at: Workplace)
     result = at("reload")
     settings.write_text(SETTINGS)
     assert result.returncode == 2
-    assert "rota.toml:23:1 tasks.added.rnu: unknown key; did you mean run?" in result.stderr
+    assert "rota.toml:27:1 tasks.added.rnu: unknown key; did you mean run?" in result.stderr
     assert "added" not in [task["name"] for task in at.json("tasks")["items"]]
 
 

@@ -22,17 +22,6 @@ def utc(text: str | None) -> str:
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def distance(text: str | None, now: datetime) -> str:
-    """`in 5 min`, `3 h ago`, `now`; empty for none."""
-    at = parse(text)
-    if at is None:
-        return ""
-    size = amount(abs(at - now))
-    if size == "0 s":
-        return "now"
-    return f"in {size}" if at > now else f"{size} ago"
-
-
 def amount(length: timedelta) -> str:
     """A length of time in its largest whole unit, such as `90 s` → `1 min`."""
     seconds = length.total_seconds()

@@ -75,7 +75,8 @@ def _stay(client: Client, run_id: str, *, as_json: bool) -> int:
     if as_json:
         show_json(run)
     elif run["state"] != "succeeded":
-        print(f"rota: run {run['state']}" + (f": {run['error']}" if run["error"] else ""), file=sys.stderr)
+        why = run["error"] or run["reason"]
+        print(f"rota: run {run['state']}" + (f": {why}" if why else ""), file=sys.stderr)
     return exit_code_of(run)
 
 
