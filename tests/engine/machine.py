@@ -26,6 +26,7 @@ class VirtualClock:
     def __init__(self, now: datetime = NOON) -> None:
         self._now = now
         self._monotonic = 1000.0
+        self.on_set: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
         return self._now
@@ -39,8 +40,9 @@ class VirtualClock:
         self._monotonic += seconds
 
     def step(self, seconds: float) -> None:
-        """Somebody sets the wall clock."""
+        """Somebody sets the wall clock, which ends every wait for it."""
         self._now += timedelta(seconds=seconds)
+        self.on_set()
 
     suspend = step  # steady time stands still while the machine sleeps
 
@@ -102,6 +104,12 @@ class Machine:
         for key in found:
             del self.processes[key]
         return len(found)
+
+    def expire(self) -> None:
+        """Processes that exited while no server was there to see it."""
+        gone = [key for key, process in self.processes.items() if process.ends_at <= self._clock.monotonic()]
+        for key in gone:
+            del self.processes[key]
 
     def reboot(self) -> None:
         """The power fails."""

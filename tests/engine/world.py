@@ -1,13 +1,13 @@
 """One server after another on a machine that is not there, with all its loops ticked by hand."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
 from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
-from tests.factories import make_task, spec
+from tests.factories import NOON, make_task, spec
 
 from rota.bus import Bus
 from rota.core.planning import open_schedule
@@ -28,7 +28,7 @@ from rota.ops.context import Rota
 from rota.runners.base import Claim
 from rota.runners.ledger import ProcessLedger
 from rota.store import runs, slots, tasks
-from rota.store.database import Connection, Database
+from rota.store.database import Database
 from rota.store.database import Work as StoreWork
 from rota.store.runs import NewRun
 from rota.vitals import Vitals
@@ -54,9 +54,9 @@ class World:
     plan_work  the same as a function of the claim
     """
 
-    def __init__(self, folder: Path, database: Database, *, seed: int = 1, capacity: int = 64, boot: bool = True) -> None:
+    def __init__(self, folder: Path, database: Database, *, seed: int = 1, capacity: int = 64, start: datetime = NOON) -> None:
         self.random = Random(seed)
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(start)
         self.machine = Machine(self.clock)
         self.database = database
         self.capacity = capacity
@@ -66,8 +66,7 @@ class World:
         self.ids = Ids(self.clock, self.random.getrandbits)
         self._folder = folder
         self._ledger: ProcessLedger | None = None
-        if boot:
-            self.boot()
+        self.boot()
 
     # -- servers
 
@@ -80,6 +79,7 @@ class World:
 
     def build(self) -> None:
         self.shut()
+        self.machine.expire()
         bus, vitals = Bus(epoch=self.ids.new()), Vitals(started_at=self.clock.now())
         self.ledger = self._ledger = ProcessLedger(self._folder / "processes.log")
         self.runner = FakeRunner(self.machine, self.clock, bus, self.ledger, lambda claim: self.plan_work(claim), self.capacity)
@@ -97,6 +97,8 @@ class World:
         self.supervisor = Supervisor(self.engine)
         self.rescuer = Rescuer(self.engine, self.ledger, self.settler, self.machine.end_survivors)
         self.loops: list[Loop] = [self.settler, self.dispatcher, self.scheduler, self.supervisor]
+        self._resting: dict[str, float] = {}
+        self.clock.on_set = self._wake_all
         self.next_at: dict[str, datetime | None] = {loop.name: self.clock.now() for loop in self.loops}
 
     def shut(self) -> None:
@@ -111,19 +113,35 @@ class World:
         self.clock.advance(after_s)
         self.boot()
 
+    def cut_power(self) -> None:
+        """The machine starts anew: no process is left, and the last lines of the journal may be missing."""
+        self.machine.reboot()
+        path = self._folder / "processes.log"
+        _, *lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([b"boot before\n", *lines[: self.random.randint(0, len(lines))]]))
+
     # -- time
 
     def tick(self, loop: Loop) -> Tick:
         self.engine.bus.signal(loop.name).clear()
+        self._resting.pop(loop.name, None)
         self.next_at[loop.name] = None
         tick = drive(loop.tick())
         self.next_at[loop.name] = self.clock.now() if tick.again else tick.next_at
         return tick
 
+    def _wake_all(self) -> None:
+        self.next_at = {loop.name: self.clock.now() for loop in self.loops}
+
+    def rest_loop(self, loop: Loop, seconds: float) -> None:
+        """After a fault, whatever wakes it meanwhile."""
+        self._resting[loop.name] = self.clock.monotonic() + seconds
+
     def due(self) -> list[Loop]:
         """Loops that have a reason to do something now."""
         now, bus = self.clock.now(), self.engine.bus
-        return [loop for loop in self.loops if bus.signal(loop.name).is_set() or self._is_due(loop, now)]
+        awake = [loop for loop in self.loops if self._resting.get(loop.name, 0.0) <= self.clock.monotonic()]
+        return [loop for loop in awake if loop.name in self._resting or bus.signal(loop.name).is_set() or self._is_due(loop, now)]
 
     def _is_due(self, loop: Loop, now: datetime) -> bool:
         next_at = self.next_at[loop.name]
@@ -143,8 +161,9 @@ class World:
         """Seconds to the next moment at which anything happens by itself."""
         now = self.clock.now()
         moments = [(next_at - now).total_seconds() for next_at in self.next_at.values() if next_at is not None]
+        moments += [rested_at - self.clock.monotonic() for rested_at in self._resting.values()]
         end_in_s = self.runner.next_end_in_s()
-        return min(moments + ([] if end_in_s is None else [end_in_s]), default=None)
+        return max(0.0, min(moments + ([] if end_in_s is None else [end_in_s]))) if moments or end_in_s is not None else None
 
     def go(self, seconds: float = 0.0) -> None:
         """Let time pass, with everything that happens in it."""
@@ -213,7 +232,3 @@ class World:
 
     def outcomes(self, task: Task) -> list[str]:
         return [slot.outcome for slot in self.slots(task)]
-
-
-def rows(c: Connection, sql: str, params: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-    return c.rows(sql, tuple(params))

@@ -15,7 +15,7 @@ from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
-from rota.store import fanout, runs, slots, tasks
+from rota.store import fanout, runs, slots, tasks, waiting
 from rota.store.database import Connection
 from rota.store.runs import NewRun
 from rota.store.slots import NewSlot
@@ -76,6 +76,8 @@ class Scheduler:
         planned = [(task, self._cursor(task, now)) for task in active]
         moved = [cursor for task, cursor in planned if (cursor.cursor_at, cursor.next_at) != (task.cursor_at, task.next_at)]
         tasks.update_cursors(c, moved)
+        # What a wrong clock took for missed is still to come.
+        slots.delete_missed(c, [cursor.task_id for task, cursor in planned if cursor.cursor_at < task.cursor_at], now)
         return active
 
     def _cursor(self, task: Task, now: datetime) -> Cursor:
@@ -99,13 +101,17 @@ class Scheduler:
         """Compare the wall clock with steady time since the last pass."""
         monotonic = self._engine.clock.monotonic()
         jump_s = (now - self._seen_at).total_seconds() - (monotonic - self._seen_monotonic)
+        if abs(jump_s) >= JUMP_S:
+            log.warning("the wall clock jumped", seconds=round(jump_s, 3))
+            self._awake_since = now - LATE if jump_s > 0 else now
+        if jump_s <= -JUMP_S:
+            await self._engine.database.write(lambda c: self._set_back(c, now, timedelta(seconds=jump_s)))
         self._seen_at, self._seen_monotonic = now, monotonic
-        if abs(jump_s) < JUMP_S:
-            return
-        log.warning("the wall clock jumped", seconds=round(jump_s, 3))
-        self._awake_since = now - LATE if jump_s > 0 else now
-        if jump_s < 0:
-            await self._engine.database.write(lambda c: self._replan(c, now))
+
+    def _set_back(self, c: Connection, now: datetime, jump: timedelta) -> None:
+        self._replan(c, now)
+        if -jump > SET_BACK:
+            waiting.shift_retries(c, jump)
 
     def _fire(self, c: Connection, now: datetime) -> tuple[Firing, bool, datetime | None]:
         due = tasks.list_due(c, now, BATCH)

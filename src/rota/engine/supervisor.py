@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
 from rota.bus import LoopName
 from rota.core.run import Run
-from rota.core.service import Dependency, Instance, ServicePolicy, ready_at
+from rota.core.service import RESTART_CAP_S, Dependency, Instance, ServicePolicy, ready_at
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
@@ -99,17 +99,23 @@ class Supervisor:
             instance = scene.instance(task.id, number)
             if instance.fatal or instance.done:
                 continue
-            start_at = instance.start_at or self._ready_at(scene, task, policy)
+            start_at = _restart_at(instance, policy, now) or self._ready_at(scene, task, policy, now)
             if start_at > now:
                 plan.next_at.append(start_at)
             else:
                 plan.starts.append(NewRun.of(task, self._engine.ids.new(), "service", now, instance=number))
 
-    def _ready_at(self, scene: Scene, task: Task, policy: ServicePolicy) -> datetime:
+    def _ready_at(self, scene: Scene, task: Task, policy: ServicePolicy, now: datetime) -> datetime:
         """A first start waits for what the service depends on; a restart does not."""
         dependencies: Iterable[Dependency | None] = map(scene.wanted, policy.depends_on)
-        waiting_since = max(self._since, task.updated_at)
+        waiting_since = min(now, max(self._since, task.updated_at))
         return ready_at([dependency for dependency in dependencies if dependency], waiting_since)
+
+
+def _restart_at(instance: Instance, policy: ServicePolicy, now: datetime) -> datetime | None:
+    """When a restart is due; never later than a delay from now, also if the clock was set back meanwhile."""
+    longest = timedelta(seconds=max(RESTART_CAP_S, policy.restart_delay_s))
+    return min(instance.start_at, now + longest) if instance.start_at else None
 
 
 def _start_order(task: Task) -> tuple[int, str]:

@@ -42,6 +42,12 @@ def insert_slots(c: Connection, slots: Sequence[NewSlot]) -> set[tuple[str, date
     return {(task_id, from_us(at)) for task_id, at in c.batch(INSERT, "text bigint text text text", values)}
 
 
+def delete_missed(c: Connection, task_ids: Sequence[str], after: datetime) -> None:
+    """Forget that slots of these tasks after a moment were missed."""
+    values = [(task_id, to_us(after)) for task_id in task_ids]
+    c.run_many("DELETE FROM slots WHERE task_id = ? AND nominal_at > ? AND outcome = 'missed'", values)
+
+
 def list_slots(c: Connection, task_id: str, *, before: datetime | None = None, limit: int) -> list[Slot]:
     """A page of a task's slots, newest first."""
     return [_slot(row) for row in c.rows(LIST, (task_id, LATEST if before is None else to_us(before), limit))]

@@ -1,6 +1,6 @@
 """Runs that wait for their moment."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rota.core.run import Run
 from rota.store import runs
@@ -21,3 +21,9 @@ def find_occurrence(c: Connection, task_id: str, now: datetime) -> Run | None:
 def postpone(c: Connection, run_id: str, due_at: datetime) -> bool:
     """Let a run that was not admitted yet wait until `due_at`. False if it is too late for that."""
     return c.run("UPDATE runs SET due_at = ? WHERE id = ? AND admission = 'new'", (to_us(due_at), run_id)) == 1
+
+
+def shift_retries(c: Connection, by: timedelta) -> None:
+    """Move the moments of all waiting retries: their waits were measured by a clock that was set since."""
+    shift_us = by // timedelta(microseconds=1)
+    c.run("UPDATE runs SET due_at = due_at + ? WHERE admission = 'new' AND attempt > 0", (shift_us,))
