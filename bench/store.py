@@ -1,50 +1,40 @@
 """Measures group commit: inserts by many callers at once, beside the same inserts committed one by one."""
 
 import asyncio
-import json
-import statistics
 import tempfile
 import time
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from tests.postgres_server import run_server
 
+from bench.drain import DURABLE
+from bench.figure import Figure, figure, in_turns
 from rota.store.connection import Connection, Work
 from rota.store.database import Database, open_postgres, open_sqlite
 
 CALLERS = 64
-TOGETHER = 40_000
-ALONE = 2_000
-ROUNDS = 3
 SQL = "INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?)"
-# A server that would lose nothing in a power cut, unlike the one of the tests.
-DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
-def measure() -> list[dict[str, Any]]:
+def measure(quick: bool) -> list[Figure]:
     """Inserts per second, each durable when its caller goes on: medians of rounds taken in turns on one file or server."""
-    with tempfile.TemporaryDirectory(prefix="store") as folder, closing(open_sqlite(Path(folder) / "rota.db")) as database:
-        sqlite = compare("SQLite", database, TOGETHER)
+    together, alone = (10_000, 500) if quick else (40_000, 2_000)
+    with tempfile.TemporaryDirectory(prefix="bench-store-") as folder, closing(open_sqlite(Path(folder) / "rota.db")) as database:
+        sqlite = compare("SQLite", database, together, alone)
     with run_server(DURABLE) as server, closing(open_postgres(server.url)) as database:
-        postgres = compare("PostgreSQL", database, TOGETHER // 4)
+        postgres = compare("PostgreSQL", database, together // 4, alone)
     return [sqlite, postgres]
 
 
-def compare(name: str, database: Database, inserts: int) -> dict[str, Any]:
+def compare(name: str, database: Database, together: int, alone: int) -> Figure:
     names = count()
-    pairs = [(rate(database, names, CALLERS, inserts), rate(database, names, 1, ALONE)) for _ in range(ROUNDS)]
-    ours = statistics.median(together for together, _ in pairs)
-    reference = statistics.median(alone for _, alone in pairs)
-    return {
-        "name": f"{name} inserts of {CALLERS} callers by group commit, against one at a time",
-        "ours": round(ours),
-        "reference": round(reference),
-        "ratio": round(ours / reference, 1),
-        "unit": "inserts/s",
-    }
+    ours, reference = in_turns(3, lambda: rate(database, names, CALLERS, together), lambda: rate(database, names, 1, alone))
+    return figure(
+        f"{name} inserts of {CALLERS} callers by group commit", ours, "inserts/s", reference=reference,
+        reference_name="the same, one at a time",
+    )  # fmt: skip
 
 
 def rate(database: Database, names: "count[int]", callers: int, inserts: int) -> float:
@@ -66,7 +56,3 @@ def insert(name: str) -> Work[int]:
         return c.run(SQL, (name, 1, 1))
 
     return fn
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(), indent=2))
