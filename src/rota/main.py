@@ -184,8 +184,9 @@ class Server:
 
     def _greet(self, where: str) -> None:
         services = sum(unit.spec.service is not None for unit in self._units)
+        tasks = len(self._units) - services
         print(
-            f"Rota {__version__} serves {len(self._units) - services} tasks and {services} services from {self._source.path}\n"
+            f"Rota {__version__} serves {_count(tasks, 'task')} and {_count(services, 'service')} from {self._source.path or 'no file'}\n"
             f"  API      http://{where}/v1/    health http://{where}/readyz    metrics http://{where}/metrics\n"
             f"  look     rota tasks · rota runs · rota logs TASK -f        (--data {self._settings.server.data})",
             flush=True,
@@ -231,3 +232,6 @@ def _lines(error: RotaError) -> str:
         return "\n".join(report(error))
     return f"{error.message} ({error.hint})" if error.hint else error.message
 
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -40,7 +40,7 @@ def schedule_text(task: dict[str, Any]) -> str:
             zone = schedule.get("timezone")
             return f"{schedule['expr']} {zone}" if zone else str(schedule["expr"])
         case "once":
-            return f"once {schedule['at']}"
+            return f"once {schedule['at']}" if schedule.get("at") else "once"
         case "event":
             return f"on {schedule['topic']}"
     return str(schedule["kind"])
