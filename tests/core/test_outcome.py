@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from rota.core.outcome import STOP_OUTCOMES, judge_exit, stronger
+from rota.core.outcome import STOP_OUTCOMES, StopCause, judge_exit, stronger
 
-ORDER = ["shutdown", "log_overflow", "timeout", "replaced", "removed", "cancel", "stop"]
+ORDER: list[StopCause] = ["shutdown", "log_overflow", "timeout", "replaced", "removed", "cancel", "stop"]
 
 
 def test_an_exit_code_that_counts_as_success_succeeds():

@@ -72,7 +72,7 @@ def _type(schema: Schema) -> str:
             return " or ".join(f"`{value}`" for value in values)
         case {"type": "array", "items": items}:
             return f"list of {_type(items)}"
-        case {"type": "object", "additionalProperties": {**values}}:
+        case {"type": "object", "additionalProperties": dict(values)}:
             return f"object of {_type(values)}"
         case {"type": str(kind)}:
             return f"{kind} {_bounds(schema)}".strip()
