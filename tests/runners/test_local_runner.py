@@ -242,7 +242,7 @@ def test_closing_stops_everything_at_once_and_kills_what_is_left(tmp_path: Path)
         await place.runner.close(0.3)
         codes = {finished.run_id: finished.outcome for finished in place.runner.take_finished()}
         assert {outcome.state for outcome in codes.values()} == {"stopped"}
-        assert {outcome.reason for outcome in codes.values()} == {"shutdown"}
+        assert (codes[polite.run.id].reason, codes[stubborn.run.id].reason) == ("shutdown", "shutdown_overrun")
         assert (codes[polite.run.id].exit_code, codes[stubborn.run.id].exit_code) == (0, 137)
 
     run(scenario())

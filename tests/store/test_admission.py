@@ -79,7 +79,7 @@ def test_a_run_that_waits_for_its_retry_is_live_but_no_reason_against_itself(c: 
     task = add_task(c)
     add_ended(c, task, dedupe_key="k", created_at=at(-9))
     run = add_running(c, task, dedupe_key="k", created_at=at(-1))
-    settlement.settle_retry(c, [RetrySettlement(run.id, run.fence, "failed", at(1), at(2))])
+    settlement.settle_retry(c, [RetrySettlement(run.id, run.fence, "failed", at(1), at(2), make_id())])
     assert admission.latest_by_dedupe(c, ["k"], []) == {"k": (at(-1), True)}
     assert admission.latest_by_dedupe(c, ["k"], [run.id]) == {"k": (at(-9), False)}
 
@@ -112,9 +112,9 @@ def test_a_refused_run_ends_unstarted(c: Connection) -> None:
 
 def test_a_refused_retry_keeps_what_its_last_attempt_came_to(c: Connection) -> None:
     run = add_running(c, add_task(c))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), 1, "first")])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), make_id(), 1, "first")])
     admission.claim_direct(c, [run.id], "node", at(2))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 2, "timed_out", at(3), at(4), 137, "second")])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 2, "timed_out", at(3), at(4), make_id(), 137, "second")])
     assert admission.refuse(c, [(run.id, "queue_full", None, at(4))]) == [run.id]
     after = runs.get_run(c, run.id)
     assert (after.state, after.reason, after.exit_code, after.error, after.attempt) == (
@@ -128,7 +128,7 @@ def test_a_refused_retry_keeps_what_its_last_attempt_came_to(c: Connection) -> N
 
 def test_a_retry_that_was_claimed_and_given_back_is_refused_as_any_other(c: Connection) -> None:
     run = add_running(c, add_task(c))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), 1, "first")])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), make_id(), 1, "first")])
     admission.claim_direct(c, [run.id], "node", at(2))
     admission.release(c, [(run.id, 2)], at(2), at(3))
     admission.refuse(c, [(run.id, "skipped", "overlap", at(4))])
@@ -211,7 +211,7 @@ def test_only_new_runs_are_claimed_directly_and_only_once(c: Connection) -> None
 
 def test_a_claim_forgets_what_the_attempt_before_came_to(c: Connection) -> None:
     run = add_running(c, add_task(c))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), 1, "no", "spawn")])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), make_id(), 1, "no", "spawn")])
     waiting = runs.get_run(c, run.id)
     assert (waiting.exit_code, waiting.error, waiting.reason) == (1, "no", "spawn")
     (again,) = admission.claim_direct(c, [run.id], "node", at(2))

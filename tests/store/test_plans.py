@@ -46,7 +46,7 @@ QUERIES: dict[str, Query] = {
     "stops": lambda c: admission.list_stops(c, "node"),
     "is stopping": lambda c: admission.is_stopping(c, TASK),
     "settle": lambda c: settlement.settle(c, [Settlement(RUN, 1, "failed", NOON)]),
-    "settle for a retry": lambda c: settlement.settle_retry(c, [RetrySettlement(RUN, 1, "failed", NOON, NOON)]),
+    "settle for a retry": lambda c: settlement.settle_retry(c, [RetrySettlement(RUN, 1, "failed", NOON, NOON, make_id())]),
     "resume": lambda c: settlement.resume(c, [(RUN, 1)], NOON, NOON),
     "running": settlement.list_running,
     "running of a holder": lambda c: settlement.list_running(c, "node"),

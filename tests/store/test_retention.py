@@ -1,4 +1,4 @@
-from tests.factories import NOON, at
+from tests.factories import NOON, at, make_id
 from tests.store.storing import add_ended, add_run, add_running, add_task
 
 from rota.store import retention, runs, settlement, slots
@@ -66,7 +66,7 @@ def test_a_deleted_run_leaves_its_outcome_in_its_slot(c: Connection) -> None:
 
 def test_attempts_go_with_their_run(c: Connection) -> None:
     run = add_running(c, add_task(c))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2))])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), make_id())])
     runs.request_stop(c, run.id, "cancel", at(3))
     assert retention.delete_runs(c, [run.id]) == [run.id]
     assert runs.list_attempts(c, run.id) == []

@@ -185,10 +185,10 @@ def test_a_receipt_tells_whether_the_cancel_or_the_work_was_first(c: Connection,
 
 
 def test_attempts_that_ended_while_the_run_went_on_are_listed_in_order(c: Connection) -> None:
-    run = add_running(c, add_task(c))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), 3, "no", None, 40)])
+    run, second_id, third_id = add_running(c, add_task(c)), make_id(), make_id()
+    settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), second_id, 3, "no", None, 40)])
     admission.claim_direct(c, [run.id], "node", at(2))
-    settlement.settle_retry(c, [RetrySettlement(run.id, 2, "timed_out", at(5), at(6), next_line=70)])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 2, "timed_out", at(5), at(6), third_id, next_line=70)])
     first, second = runs.list_attempts(c, run.id)
     assert (first.number, first.state, first.started_at, first.ended_at, first.exit_code, first.error) == (
         1,
@@ -199,6 +199,9 @@ def test_attempts_that_ended_while_the_run_went_on_are_listed_in_order(c: Connec
         "no",
     )
     assert (second.number, second.state, second.started_at, second.first_line) == (2, "timed_out", at(2), 40)
+    assert [(first.id, first.created_at), (second.id, second.created_at)] == [(run.id, run.created_at), (second_id, at(1))]
+    after = runs.get_run(c, run.id)
+    assert (after.attempt_id, after.attempt_at) == (third_id, at(5))
 
 
 def test_an_id_is_stored_once(c: Connection) -> None:

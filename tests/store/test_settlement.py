@@ -1,4 +1,4 @@
-from tests.factories import NOON, at
+from tests.factories import NOON, at, make_id
 from tests.store.storing import add_run, add_running, add_task
 
 from rota.store import admission, runs, settlement
@@ -36,7 +36,7 @@ def test_a_stale_fence_changes_nothing(c: Connection) -> None:
     admission.release(c, [(run.id, 1)], NOON, NOON)
     (again,) = admission.claim_direct(c, [run.id], "other", NOON)
     assert settlement.settle(c, [Settlement(run.id, 1, "succeeded", at(1))]) == []
-    assert settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2))]) == []
+    assert settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(2), make_id())]) == []
     assert settlement.resume(c, [(run.id, 1)], at(1), at(1)) == []
     assert runs.get_run(c, run.id) == again
     assert runs.list_attempts(c, run.id) == []
@@ -56,7 +56,7 @@ def test_a_run_that_was_not_claimed_is_not_settled(c: Connection) -> None:
 
 def test_a_retry_waits_and_its_attempt_is_kept(c: Connection) -> None:
     run = add_running(c, add_task(c))
-    assert settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(9), 7, "no")]) == [run.id]
+    assert settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(1), at(9), make_id(), 7, "no")]) == [run.id]
     after = runs.get_run(c, run.id)
     assert (after.state, after.due_at, after.exit_code, after.error, after.attempt, after.holder, after.ended_at) == (
         "pending",
@@ -75,7 +75,7 @@ def test_a_retry_waits_and_its_attempt_is_kept(c: Connection) -> None:
 def test_a_run_that_was_asked_to_stop_gets_no_further_attempt(c: Connection) -> None:
     run = add_running(c, add_task(c))
     runs.request_stop(c, run.id, "cancel", at(1))
-    assert settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(2), at(9), 7)]) == []
+    assert settlement.settle_retry(c, [RetrySettlement(run.id, 1, "failed", at(2), at(9), make_id(), 7)]) == []
     after = runs.get_run(c, run.id)
     assert (after.state, after.ended_at, after.exit_code) == ("canceled", at(2), 7)
     assert len(runs.list_attempts(c, run.id)) == 1
@@ -92,7 +92,7 @@ def test_a_resumed_attempt_keeps_its_number(c: Connection) -> None:
     admission.release(c, [(run.id, 2)], at(2), at(2))
     (third,) = admission.claim_direct(c, [run.id], "node", at(2))
     assert (third.attempt, third.fence) == (1, 3)
-    settlement.settle_retry(c, [RetrySettlement(run.id, 3, "failed", at(3), at(3))])
+    settlement.settle_retry(c, [RetrySettlement(run.id, 3, "failed", at(3), at(3), make_id())])
     assert admission.claim_direct(c, [run.id], "node", at(4))[0].attempt == 2
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.factories import NOON, at
+from tests.factories import NOON, at, make_id
 from tests.store.storing import add_run, add_task
 
 from rota.core.outcome import STOP_OUTCOMES, StopCause
@@ -89,7 +89,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(picked=batches, stale_by=staleness)
     def settle_retry(self, picked: list[int], stale_by: int) -> None:
-        rows = [RetrySettlement(run.id, fence, "failed", at(5), NOON) for run, fence in self.held(picked, stale_by)]
+        rows = [RetrySettlement(run.id, fence, "failed", at(5), NOON, make_id()) for run, fence in self.held(picked, stale_by)]
         with self.only_holders_write(picked, stale_by) as check:
             check(self.database.run(lambda c: settlement.settle_retry(c, rows)))
 

@@ -17,6 +17,8 @@ class Run(Struct, frozen=True, kw_only=True):
     nominal_at  the slot it stands for, None for one that was asked for
     due_at      not started before this moment (a retry's wait, a jitter slot, a snooze)
     attempt     number of the current attempt, from 1; 0 while none has started
+    attempt_id  of the attempt that is or was the last, where it is not the first: that one has the run's id
+    attempt_at  when that attempt was settled on
     fence       rises with every claim; a write that carries an older one is refused
     instance    which instance of a service, from 0
     output      what the work returned, any JSON
@@ -33,6 +35,8 @@ class Run(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     attempt: int = 0
+    attempt_id: str | None = None
+    attempt_at: datetime | None = None
     fence: int = 0
     holder: str | None = None
     priority: int = 5
@@ -48,15 +52,23 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """An attempt that ended while its run went on. `first_line` is where its output begins in the run's log."""
+    """An attempt that ended while its run went on.
 
+    id          the first has its run's
+    created_at  when it was settled on
+    first_line  where its output begins in the run's log
+    """
+
+    id: str
     run_id: str
     number: int
     state: OutcomeState
+    created_at: datetime
     started_at: datetime
     ended_at: datetime
     exit_code: int | None = None
     error: str | None = None
+    reason: Reason | None = None
     first_line: int = 0
 
 

@@ -26,6 +26,7 @@ Reason = Literal[
     "log_overflow",     # stopped by its own output (on_full = kill_task)
     "start_failed",     # a service instance that gave up
     "shutdown",         # the server stopped
+    "shutdown_overrun", # the server stopped, and had to kill it in the end
     "node_died",        # the server died while the run was going on
 ]  # fmt: skip
 

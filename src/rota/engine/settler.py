@@ -126,15 +126,16 @@ class Settler:
         """One transaction. A finished attempt whose fence is stale changes nothing."""
         for stop in delivered:
             runs.mark_delivered(c, [stop.run_id], stop.at)
-        judged = self._judge_all(c, batch, now)
+        found = runs.get_runs(c, [finished.run_id for finished in batch])
+        judged = self._judge_all(c, batch, found, now)
         won = set(settlement.settle(c, [each.settlement() for each in judged if not each.verdict.is_retry]))
-        again = settlement.settle_retry(c, [_retry(each) for each in judged if each.verdict.is_retry and not each.resumes])
+        again = settlement.settle_retry(c, [self._retry(each) for each in judged if each.verdict.is_retry and not each.resumes])
         again += settlement.resume(c, [each.key for each in judged if each.resumes], now, now)
         done = Settled(
             ended=self._ended(c, judged, won, set(again), now),
             retrying=runs.get_runs(c, again),
-            task_ids={each.task.id for each in judged},
-            keys=runs.list_keys(c, [each.run.id for each in judged]),
+            task_ids={run.task_id for run in found},
+            keys=runs.list_keys(c, [run.id for run in found]),
         )
         ends = [(run, self._engine.known.task(run.task_id)) for run in done.ended]
         caused = fanout.publish_ends(c, ends, self._engine.ids, now)
@@ -148,10 +149,27 @@ class Settler:
         refused = [each.run.id for each in judged if each.verdict.is_retry and each.run.id not in again]
         return ended + [run for run in runs.get_runs(c, refused) if run.ended_at]
 
-    def _judge_all(self, c: Connection, batch: Sequence[Finished], now: datetime) -> list[Judged]:
-        found = {run.id: run for run in runs.get_runs(c, [finished.run_id for finished in batch])}
-        tasks = self._engine.known.get(c, {run.task_id for run in found.values()})
-        held = [(finished, run) for finished in batch if (run := found.get(finished.run_id)) and run.fence == finished.fence]
+    def _retry(self, each: Judged) -> RetrySettlement:
+        assert each.verdict.due_at is not None  # noqa: S101  that is what makes it a retry
+        outcome = each.finished.outcome
+        return RetrySettlement(
+            run_id=each.run.id,
+            fence=each.finished.fence,
+            state=outcome.state,
+            ended_at=each.finished.ended_at,
+            due_at=each.verdict.due_at,
+            next_id=self._engine.ids.new(),
+            exit_code=outcome.exit_code,
+            error=outcome.error,
+            reason=outcome.reason,
+            next_line=each.finished.next_line,
+        )
+
+    def _judge_all(self, c: Connection, batch: Sequence[Finished], found: Sequence[Run], now: datetime) -> list[Judged]:
+        """Of those that are still held: another holder's run, or one that was settled before, is left alone."""
+        tasks = self._engine.known.get(c, {run.task_id for run in found})
+        running = {(run.id, run.fence): run for run in found if run.state == "running"}
+        held = [(finished, running[key]) for finished in batch if (key := (finished.run_id, finished.fence)) in running]
         return [
             Judged(finished, run, tasks[run.task_id], self._judge(tasks[run.task_id], run, finished.outcome, now))
             for finished, run in held
@@ -176,22 +194,6 @@ class Settler:
         log.error("service instance gave up", task=each.task.name, instance=run.instance, failures=after.fast_failures)
         settlement.mark_reason(c, run.id, "start_failed")
         return replace(run, reason="start_failed")
-
-
-def _retry(each: Judged) -> RetrySettlement:
-    assert each.verdict.due_at is not None  # noqa: S101  that is what makes it a retry
-    outcome = each.finished.outcome
-    return RetrySettlement(
-        run_id=each.run.id,
-        fence=each.finished.fence,
-        state=outcome.state,
-        ended_at=each.finished.ended_at,
-        due_at=each.verdict.due_at,
-        exit_code=outcome.exit_code,
-        error=outcome.error,
-        reason=outcome.reason,
-        next_line=each.finished.next_line,
-    )
 
 
 def _uptime_s(run: Run) -> float:

@@ -15,7 +15,7 @@ OWN_PREFIXES = ("ROTA_", "RUNWISP_")
 
 _PARAM_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The words of RunWisp §5 for what started a run.
-_TRIGGERED_BY: dict[Trigger, str] = {
+TRIGGERED_BY: dict[Trigger, str] = {
     "schedule": "cron",
     "catch_up": "cron",
     "startup": "startup",
@@ -60,9 +60,9 @@ def run_variables(task: Task, run: Run) -> dict[str, str]:
 
 def _runwisp_variables(task: Task, run: Run) -> dict[str, str]:
     names = {
-        "RUNWISP_RUN_ID": to_ulid(run.id),
+        "RUNWISP_RUN_ID": to_ulid(run.attempt_id or run.id),
         "RUNWISP_TASK": task.name,
-        "RUNWISP_TRIGGERED_BY": _TRIGGERED_BY[run.trigger],
+        "RUNWISP_TRIGGERED_BY": TRIGGERED_BY[run.trigger],
         "RUNWISP_ATTEMPT": str(max(0, run.attempt - 1)),
     }
     return names if run.instance is None else {**names, "RUNWISP_INSTANCE_INDEX": str(run.instance)}

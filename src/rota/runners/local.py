@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
+from msgspec import structs
 
 from rota.bus import Bus
 from rota.clock import Clock
@@ -117,7 +118,7 @@ class LocalRunner:
             secrets = self._secrets(claim.task)
             log = self._open_log(claim, list(secrets.values()))
             try:
-                outcome = await self._carry_out(claim, stop, log, secrets)
+                outcome = _told_overrun(await self._carry_out(claim, stop, log, secrets), stop)
                 log.flush(self._now_ms())
                 next_line = log.lines_written
             finally:
@@ -201,6 +202,12 @@ class LocalRunner:
 
     def _now_ms(self) -> int:
         return _ms(self._clock.now())
+
+
+def _told_overrun(outcome: Outcome, stop: StopRequest) -> Outcome:
+    """Only a server whose time to stop has run out is in a hurry."""
+    overrun = outcome.reason == "shutdown" and stop.hurry.is_set()
+    return structs.replace(outcome, reason="shutdown_overrun") if overrun else outcome
 
 
 def _log_name(claim: Claim) -> LogName:

@@ -19,7 +19,7 @@ Admission = Literal["new", "ready", "held"]
 
 COLUMNS = (
     "id, task_id, state, trigger_kind, created_at, due_at, nominal_at, started_at, ended_at, attempt, fence, holder, "
-    "priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id"
+    "priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id, attempt_id, attempt_at"
 )
 
 
@@ -95,7 +95,7 @@ def from_row(row: Sequence[Any]) -> Run:
     """The run of a row that was read as COLUMNS."""
     (
         id_, task_id, state, trigger, created_at, due_at, nominal_at, started_at, ended_at, attempt, fence, holder,
-        priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id,
+        priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id, attempt_id, attempt_at,
     ) = row  # fmt: skip
     return Run(
         id=id_,
@@ -108,6 +108,8 @@ def from_row(row: Sequence[Any]) -> Run:
         started_at=None if started_at is None else _moment(started_at),
         ended_at=None if ended_at is None else _moment(ended_at),
         attempt=attempt,
+        attempt_id=attempt_id,
+        attempt_at=None if attempt_at is None else _moment(attempt_at),
         fence=fence,
         holder=holder,
         priority=priority,
@@ -148,4 +150,6 @@ def to_row(run: Run) -> tuple[Any, ...]:
         run.cause_run_id,
         run.depth,
         run.actor_id,
+        run.attempt_id,
+        to_us_or_none(run.attempt_at),
     )

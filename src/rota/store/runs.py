@@ -5,8 +5,9 @@ from datetime import datetime
 
 from rota.core.errors import NotFound
 from rota.core.outcome import STOP_OUTCOMES, StopCause, stronger
-from rota.core.run import Attempt, Receipt, Run
+from rota.core.run import Receipt, Run
 from rota.core.states import State, move
+from rota.store.attempts import list_attempts
 from rota.store.connection import Connection
 from rota.store.moments import from_us, from_us_or_none, to_us
 from rota.store.runlist import list_runs
@@ -37,9 +38,6 @@ GET = f"SELECT {COLUMNS} FROM runs WHERE id IN ({{values}})"
 # `>= 0` instead of IS NOT NULL, so that the planner takes the index of live instances.
 LIVE_INSTANCES = f"SELECT {COLUMNS} FROM runs WHERE task_id IN ({{values}}) AND instance >= 0 AND ended_at IS NULL"
 KEYS = "SELECT concurrency_key FROM runs WHERE id IN ({values}) AND concurrency_key IS NOT NULL"
-# The attempts of a run that ended while it went on, first one first.
-ATTEMPTS = """
-    SELECT number, state, started_at, ended_at, exit_code, error, first_line FROM attempts WHERE run_id = ? ORDER BY number"""
 # What decides how a stop goes; nobody claims or settles the run until the stop is written.
 FIND_LIVE = "SELECT state, stop_cause FROM runs WHERE id = ? AND state IN ('pending', 'running')"
 LOCK: dict[str, str] = {"sqlite": "", "postgres": " FOR UPDATE"}
@@ -102,23 +100,6 @@ def list_live(c: Connection, task_ids: Iterable[str]) -> list[Run]:
 def list_keys(c: Connection, ids: Iterable[str]) -> list[str]:
     """The concurrency keys that these runs have."""
     return [row[0] for row in c.batch(KEYS, "text", [(run_id,) for run_id in ids])]
-
-
-def list_attempts(c: Connection, run_id: str) -> list[Attempt]:
-    """The attempts that ended while the run went on, in order. The latest attempt is the run itself."""
-    return [
-        Attempt(
-            run_id=run_id,
-            number=number,
-            state=state,
-            started_at=from_us(started_at),
-            ended_at=from_us(ended_at),
-            exit_code=exit_code,
-            error=error,
-            first_line=first_line,
-        )
-        for number, state, started_at, ended_at, exit_code, error, first_line in c.rows(ATTEMPTS, (run_id,))
-    ]
 
 
 def request_stop(c: Connection, run_id: str, cause: StopCause, at: datetime) -> Run | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from rota.core.outcome import OutcomeState
+from rota.core.outcome import OutcomeState, StopCause
 from rota.core.run import Run
 from rota.core.states import Reason, move
 from rota.store import stopped
@@ -24,16 +24,18 @@ SETTLE = f"""
     FROM given WHERE {HELD} RETURNING id"""
 # The ended attempt of each run that is still held.
 KEEP_ATTEMPT = f"""
-    WITH given (run_id, old_fence, new_state, at, code, message) AS ({{values}})
-    INSERT INTO attempts (run_id, number, state, started_at, ended_at, exit_code, error, first_line)
-    SELECT runs.id, runs.attempt, given.new_state, runs.started_at, given.at, given.code, given.message, runs.first_line
+    WITH given (run_id, old_fence, new_state, at, code, message, why) AS ({{values}})
+    INSERT INTO attempts (id, run_id, task_id, number, state, reason, created_at, started_at, ended_at, exit_code, error,
+        first_line)
+    SELECT COALESCE(runs.attempt_id, runs.id), runs.id, runs.task_id, runs.attempt, given.new_state, given.why,
+        COALESCE(runs.attempt_at, runs.created_at), runs.started_at, given.at, given.code, given.message, runs.first_line
     FROM given JOIN runs ON {HELD} RETURNING run_id"""
 # Waits for its retry, unless it was asked to stop meanwhile: then there is no further attempt.
 RETRY = f"""
-    WITH given (run_id, old_fence, at, due, code, message, why, line) AS ({{values}})
+    WITH given (run_id, old_fence, at, due, code, message, why, line, next_id) AS ({{values}})
     UPDATE runs SET state = {stopped.STATE}, admission = {stopped.ADMISSION}, reason = {stopped.reason("given.why")},
         ended_at = {stopped.ended_at("given.at")}, due_at = given.due, exit_code = given.code, error = given.message,
-        holder = NULL, resumed = 0, first_line = given.line
+        holder = NULL, resumed = 0, first_line = given.line, attempt_id = given.next_id, attempt_at = given.at
     FROM given WHERE {HELD} RETURNING id, state"""
 # The attempt goes on with the next claim, under its own number.
 RESUME = f"""
@@ -42,6 +44,9 @@ RESUME = f"""
         ended_at = {stopped.ended_at("CAST(? AS BIGINT)")}, due_at = ?, holder = NULL, resumed = 1
     FROM given WHERE {HELD} RETURNING id, state"""
 RUNNING = f"SELECT {COLUMNS} FROM runs WHERE state = 'running'"
+
+
+STOP_CAUSES = "SELECT id, stop_cause FROM runs WHERE id IN ({values}) AND stop_cause IS NOT NULL"
 
 
 class Settlement(Struct, frozen=True):
@@ -61,6 +66,7 @@ class RetrySettlement(Struct, frozen=True):
     """How an attempt ends whose run goes on at `due_at`.
 
     state      what the attempt came to
+    next_id    of the next attempt
     next_line  where the next attempt's output will begin in the run's log
     """
 
@@ -69,6 +75,7 @@ class RetrySettlement(Struct, frozen=True):
     state: OutcomeState
     ended_at: datetime
     due_at: datetime
+    next_id: str
     exit_code: int | None = None
     error: str | None = None
     reason: Reason | None = None
@@ -98,14 +105,17 @@ def settle_retry(c: Connection, rows: Sequence[RetrySettlement]) -> list[str]:
 
     A run that was asked to stop meanwhile gets no further attempt: it is ended as that stop says, and is not among them.
     """
-    attempts = [(r.run_id, r.fence, r.state, to_us(r.ended_at), r.exit_code, without_nul(r.error)) for r in rows]
-    c.batch(KEEP_ATTEMPT, "text bigint text bigint bigint text", attempts)
+    attempts = [(r.run_id, r.fence, r.state, to_us(r.ended_at), r.exit_code, without_nul(r.error), r.reason) for r in rows]
+    c.batch(KEEP_ATTEMPT, "text bigint text bigint bigint text text", attempts)
     values = [
-        (r.run_id, r.fence, to_us(r.ended_at), to_us(r.due_at), r.exit_code, without_nul(r.error), r.reason, r.next_line)
-        for r in rows
+        (r.run_id, r.fence, *_moments(r), r.exit_code, without_nul(r.error), r.reason, r.next_line, r.next_id) for r in rows
     ]
-    found = c.batch(RETRY, "text bigint bigint bigint bigint text text bigint", values)
+    found = c.batch(RETRY, "text bigint bigint bigint bigint text text bigint text", values)
     return [run_id for run_id, state in found if state == "pending"]
+
+
+def _moments(row: RetrySettlement) -> tuple[int, int]:
+    return to_us(row.ended_at), to_us(row.due_at)
 
 
 def resume(c: Connection, rows: Sequence[tuple[str, int]], now: datetime, due_at: datetime) -> list[str]:
@@ -127,6 +137,11 @@ def list_orphans(c: Connection, dead_holders: Sequence[str] = (), *, except_hold
     """Running runs of the dead holders or, with `except_holder`, of everyone but that one. Oldest first."""
     dead = set(dead_holders)
     return [run for run in list_running(c) if run.holder in dead or (except_holder is not None and run.holder != except_holder)]
+
+
+def list_stop_causes(c: Connection, run_ids: Sequence[str]) -> dict[str, StopCause]:
+    """Why these runs were asked to stop; those that were not are left out."""
+    return dict(c.batch(STOP_CAUSES, "text", [(run_id,) for run_id in run_ids]))
 
 
 def mark_reason(c: Connection, run_id: str, why: Reason) -> None:

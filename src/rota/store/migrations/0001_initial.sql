@@ -73,6 +73,8 @@ CREATE TABLE runs (
     started_at     BIGINT,
     ended_at       BIGINT,
     attempt        INTEGER NOT NULL DEFAULT 0,
+    attempt_id     {id},                        -- of the current attempt, where it is not the first: that has the run's
+    attempt_at     BIGINT,                      -- when that attempt was settled on
     fence          BIGINT NOT NULL DEFAULT 0,
     holder         TEXT,
     resumed        INTEGER NOT NULL DEFAULT 0,  -- its next claim goes on with the attempt it has
@@ -91,7 +93,8 @@ CREATE TABLE runs (
     first_line     BIGINT NOT NULL DEFAULT 0,   -- where the current attempt begins in the log
     stop_cause     TEXT,                        -- asked to end, and why
     cancel_requested_at BIGINT,
-    cancel_delivered_at BIGINT
+    cancel_delivered_at BIGINT,
+    deleted_at     BIGINT                       -- hidden since, and soon gone
 );
 -- Work is found through these; history is in none of them. What their condition fixes is a column too, so that the planner
 -- prefers them to the index of all runs of a task.
@@ -110,21 +113,34 @@ CREATE INDEX runs_pending ON runs (id, task_id, owner_id) WHERE state = 'pending
 -- Lists. Those by state hold ended runs alone: an index that every claim and settlement changes costs a third of their speed.
 CREATE INDEX runs_task ON runs (task_id, id);
 CREATE INDEX runs_owner ON runs (owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX runs_installation ON runs (id) WHERE owner_id IS NULL;
 CREATE INDEX runs_ended ON runs (state, id) WHERE ended_at IS NOT NULL;
 CREATE INDEX runs_ended_task ON runs (task_id, state, id) WHERE ended_at IS NOT NULL;
 CREATE INDEX runs_ended_owner ON runs (owner_id, state, id) WHERE owner_id IS NOT NULL AND ended_at IS NOT NULL;
+-- Runs past their first attempt are few, and so are those that somebody deletes.
+CREATE INDEX runs_attempt ON runs (attempt_id) WHERE attempt_id IS NOT NULL;
+CREATE INDEX runs_attempt_task ON runs (task_id, attempt_id) WHERE attempt_id IS NOT NULL;
+CREATE INDEX runs_deleted ON runs (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE attempts (
+    id         {id} NOT NULL,                   -- the first attempt has its run's
     run_id     {id} NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    task_id    {id} NOT NULL,
     number     INTEGER NOT NULL,
     state      TEXT NOT NULL,
+    reason     TEXT,
+    created_at BIGINT NOT NULL,                 -- when it was settled on
     started_at BIGINT NOT NULL,
     ended_at   BIGINT NOT NULL,
     exit_code  INTEGER,
     error      TEXT,
     first_line BIGINT NOT NULL DEFAULT 0,
+    deleted_at BIGINT,
     PRIMARY KEY (run_id, number)
 );
+CREATE INDEX attempts_id ON attempts (id);
+CREATE INDEX attempts_task ON attempts (task_id, id);
+CREATE INDEX attempts_deleted ON attempts (deleted_at) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE slots (
     task_id    {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
