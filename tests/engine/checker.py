@@ -159,7 +159,7 @@ class Checker:
         ready = [row for row in pending if row[2] == "ready"]
         places = Counter(row[1] for row in [*running, *ready])
         keys = {row[3] for row in running} | {row[4] for row in ready}
-        has_room = self._world.runner.busy < self._world.runner.capacity
+        has_room = sum(row[-1] is None for row in running) < self._world.runner.capacity
         found = []
         for run_id, task_id, admission, due_at, key, _ in pending:
             has_place = places[task_id] < self._tasks[task_id].spec.policy.max_concurrent and (key is None or key not in keys)

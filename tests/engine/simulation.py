@@ -40,6 +40,7 @@ class Faults:
         self._random = random
         self._crash, self._slow, self._lost = crash, slow, lost
         self.is_on = True
+        self.asked = False
         self.outage_ends = 0.0
         self.told: Counter[str] = Counter()
         self.on_fault: Callable[[], None] = lambda: None
@@ -59,7 +60,8 @@ class Faults:
         return self._random.choice((0.1, 2.0, 20.0, 300.0)) if self.draw("slow commit", self._slow) else 0.0
 
     def loses(self) -> bool:
-        return self.draw("lost acknowledgement", self._lost)
+        """Only loops find out by themselves; who asks for something has to look."""
+        return not self.asked and self.draw("lost acknowledgement", self._lost)
 
 
 class FaultyDatabase(Database):
@@ -106,7 +108,7 @@ class Simulation:
         self.faults.is_on = False
         database = FaultyDatabase(inner, self.faults)
         start = self.random.choice(STARTS)
-        self.world = World(folder, database, seed=seed, capacity=self.random.choice((4, 8, 64)), start=start)
+        self.world = World(folder, database, seed=seed, capacity=self.random.choice((2, 4, 64)), start=start)
         database.advance, database.monotonic = self.world.clock.advance, self.world.clock.monotonic
         self.world.machine.on_point = self.faults.point
         self.world.plan_work = self._plan_work
@@ -182,7 +184,9 @@ class Simulation:
     def _ask(self, make: Callable[[], Awaitable[Any]]) -> None:
         """Operations are refused now and then, and nobody repeats them."""
         if self.is_up:
+            self.faults.asked = True
             self._guard(lambda: self.world.ask(make()))  # type: ignore[arg-type]
+            self.faults.asked = False
 
     def _guard(self, act: Callable[[], Any]) -> None:
         try:

@@ -134,7 +134,8 @@ class World:
         self.next_at = {loop.name: self.clock.now() for loop in self.loops}
 
     def rest_loop(self, loop: Loop, seconds: float) -> None:
-        """After a fault, whatever wakes it meanwhile."""
+        """After a fault, whatever wakes it meanwhile; as `keep_ticking` has it."""
+        self.engine.bus.wake("dispatcher")
         self._resting[loop.name] = self.clock.monotonic() + seconds
 
     def due(self) -> list[Loop]:

@@ -134,13 +134,20 @@ class Dispatcher:
         ended = give_back(c, self._engine, self._doubtful, now) if self._doubtful else []
         waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
         fresh = admission.list_new(c, now, BATCH)
-        ended += self._admit(c, now, waiting, fresh)
-        claimed = admission.claim(c, max(0, self._runner.capacity - self._runner.busy), self._engine.node, now)
+        services = [candidate.run_id for candidate in fresh if candidate.instance is not None]
+        ended += self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
+        claimed = self._claim(c, now, services)
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
         claims = [Claim(known[run.task_id], run) for run in claimed]
         stops = admission.list_stops(c, self._engine.node)
         return Dispatched(claims, ended, stops, self._next_at(c, now), more=len(fresh) == BATCH)
+
+    def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
+        """Instances of services own their places and take none of the capacity: what always runs would use it up."""
+        node = self._engine.node
+        room = max(0, self._runner.capacity - admission.count_taken(c, node))
+        return [*admission.claim_direct(c, services, node, now), *admission.claim(c, room, node, now)]
 
     def _queues(self, c: Connection, now: datetime, freed: set[str] | None) -> list[str]:
         """The tasks whose queues are looked at."""
@@ -195,10 +202,7 @@ class Dispatcher:
             decisions.ready.append(candidate.run_id)
 
     def _decide(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
-        if candidate.instance is not None:  # a service instance owns its place
-            room.take(candidate)
-            decisions.ready.append(candidate.run_id)
-        elif room.is_duplicate(candidate):
+        if room.is_duplicate(candidate):
             decisions.refused.append((candidate.run_id, "skipped", "dedupe"))
         else:
             self._admit_one(room, candidate, decisions)

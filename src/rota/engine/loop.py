@@ -48,6 +48,8 @@ async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals) -> No
         if tick is None:
             # A fault is rested on whatever happens meanwhile: what woke us is still in the store afterwards.
             await clock.wait(asyncio.Event(), clock.now() + REST_AFTER_FAULT)
+            # Runs of a pass that failed may have been written all the same, and nobody was told.
+            bus.wake("dispatcher")
         elif tick.again:
             await asyncio.sleep(0)
         else:

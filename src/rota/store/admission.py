@@ -227,6 +227,12 @@ def claim(c: Connection, limit: int, holder: str, now: datetime, task_ids_exclud
     return _in_queue_order(c.rows(statement, (*task_ids_excluded, limit, holder, to_us(now))))
 
 
+def count_taken(c: Connection, holder: str) -> int:
+    """How many runs that are no service's instances a holder has."""
+    row = c.row("SELECT COUNT(*) FROM runs WHERE state = 'running' AND instance IS NULL AND holder = ?", (holder,))
+    return row[0] if row else 0
+
+
 def claim_direct(c: Connection, run_ids: Sequence[str], holder: str, now: datetime) -> list[Run]:
     """Take these new runs without the ready step; those that are new no more are left out. In queue order."""
     values = [(run_id,) for run_id in run_ids]
