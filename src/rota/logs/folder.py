@@ -25,6 +25,8 @@ class RunLogs:
 
     def find_shortage(self) -> Shortage | None:
         """To be asked before a run starts: less disk space than `min_free_space`. None also if the disk cannot be asked."""
+        if not self._min_free_space:
+            return None
         existing = next(folder for folder in (self._root, *self._root.absolute().parents) if folder.exists())
         with suppress(OSError):
             return find_shortage(existing, self._min_free_space)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
@@ -33,25 +34,30 @@ class SegmentPaths(Struct, frozen=True):
     index: Path
 
 
-class LogPaths(Struct, frozen=True):
+class LogPaths(Struct, frozen=True, dict=True):
     """All files a log can have. Only `current.data` is not hidden."""
 
-    current: SegmentPaths
-    previous: SegmentPaths
-    next: SegmentPaths
+    folder: Path
+    file: str
 
     @classmethod
     def of(cls, root: Path, name: LogName) -> "LogPaths":
-        folder, file = root / name.folder, name.file
-        return cls(
-            current=SegmentPaths(folder / file, folder / f".{file}.meta"),
-            previous=SegmentPaths(folder / f".{file}.prev", folder / f".{file}.prev.meta"),
-            next=SegmentPaths(folder / f".{file}.next", folder / f".{file}.next.meta"),
-        )
+        return cls(root / name.folder, name.file)
 
-    @property
-    def folder(self) -> Path:
-        return self.current.data.parent
+    @cached_property
+    def current(self) -> SegmentPaths:
+        return SegmentPaths(self.folder / self.file, self.folder / f".{self.file}.meta")
+
+    @cached_property
+    def previous(self) -> SegmentPaths:
+        return self._hidden("prev")
+
+    @cached_property
+    def next(self) -> SegmentPaths:
+        return self._hidden("next")
+
+    def _hidden(self, kind: str) -> SegmentPaths:
+        return SegmentPaths(self.folder / f".{self.file}.{kind}", self.folder / f".{self.file}.{kind}.meta")
 
     def all(self) -> list[Path]:
         return [path for pair in (self.current, self.previous, self.next) for path in (pair.data, pair.index)]

@@ -9,6 +9,7 @@ from rota.logs.name import LogPaths, SegmentPaths
 from rota.logs.survey import BLOCK_BYTES, Survey, scan_tail, survey
 
 Buffers = Sequence[bytes | memoryview]
+NOTHING = Survey(first_line=0, flags=0, records=0, last=None, data_bytes=0, data_at_ms=0)
 
 
 class Segment:
@@ -79,6 +80,28 @@ class Segment:
 
 def open_segment(paths: LogPaths) -> Segment:
     """The current segment, made if there is none, repaired if it was torn, and no longer marked as ended."""
+    return _make_first(paths) or _open_again(paths)
+
+
+def _make_first(paths: LogPaths) -> Segment | None:
+    """The segment of a log that has no file yet. Most runs have one attempt, so this way is the short one.
+
+    None if there is anything, or no folder; the other way then goes on from what was made here.
+    """
+    if paths.previous.data.exists():
+        return None
+    with ExitStack() as undo, suppress(FileExistsError, FileNotFoundError):
+        index_fd = _open(paths.current.index, os.O_EXCL)
+        undo.callback(os.close, index_fd)
+        data_fd = _open(paths.current.data, os.O_EXCL | os.O_APPEND)
+        undo.callback(os.close, data_fd)
+        write_header(index_fd, 0)
+        undo.pop_all()
+        return Segment(data_fd, index_fd, NOTHING)
+    return None
+
+
+def _open_again(paths: LogPaths) -> Segment:
     make_folder(paths)
     _finish_rotation(paths)
     first_line = _line_after(paths.previous)
