@@ -1,9 +1,25 @@
 """Ids of everything: UUIDv7, 128 bits that rise with time (RFC 9562 §5.7)."""
 
-import secrets
+import os
 from collections.abc import Callable
 
 from rota.clock import Clock
+
+
+class SystemEntropy:
+    """Random bits of the system, fetched some at a time: asking it costs more than all else of an id."""
+
+    POOL_BYTES = 4096
+
+    def __init__(self) -> None:
+        self._pool = b""
+
+    def __call__(self, bits: int) -> int:
+        size = (bits + 7) // 8
+        if len(self._pool) < size:
+            self._pool = os.urandom(self.POOL_BYTES)
+        taken, self._pool = self._pool[:size], self._pool[size:]
+        return int.from_bytes(taken) >> (size * 8 - bits)
 
 
 class Ids:
@@ -13,9 +29,9 @@ class Ids:
     can be a seeded source in tests.
     """
 
-    def __init__(self, clock: Clock, entropy: Callable[[int], int] = secrets.randbits) -> None:
+    def __init__(self, clock: Clock, entropy: Callable[[int], int] | None = None) -> None:
         self._clock = clock
-        self._entropy = entropy
+        self._entropy = entropy or SystemEntropy()
         self._last = 0
 
     def new(self) -> str:
