@@ -2,15 +2,21 @@
 
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast, get_args
+
+import msgspec
+from msgspec import Raw, Struct
 
 from rota.bus import Notice
 from rota.core import run as core_run
 from rota.core import slot as core_slot
 from rota.core import task as core_task
 from rota.core.errors import Invalid, Problem
+from rota.core.policy import Policy
 from rota.core.schedule import Planned
 from rota.core.states import State
+from rota.http.reply import encode
 from rota.ops import reading
 from rota.ops.events import Published
 from rota.ops.slots import SlotAnswer
@@ -29,7 +35,7 @@ def task_wire(task: core_task.Task) -> wire.Task:
         group=spec.group,
         executor=spec.executor,
         schedule=spec.schedule,
-        policy=spec.policy,
+        policy=_policy(spec.policy),
         params=spec.params,
         inputs=spec.inputs,
         labels=list(spec.labels),
@@ -44,6 +50,23 @@ def task_wire(task: core_task.Task) -> wire.Task:
         updated_at=task.updated_at,
         next_at=task.next_at,
     )
+
+
+def _policy(policy: Policy) -> Policy:
+    """Shown whole: what was left to the defaults holds as well."""
+    return cast("Policy", _whole_json(encode(policy)))
+
+
+@lru_cache(maxsize=4096)
+def _whole_json(short: bytes) -> Raw:
+    """Most tasks share a few policies, and writing one out costs more than all else of a task."""
+    return Raw(encode(_whole(msgspec.json.decode(short, type=Policy))))
+
+
+def _whole(value: Any) -> Any:
+    if not isinstance(value, Struct):
+        return value
+    return {name: _whole(getattr(value, name)) for name in value.__struct_fields__}
 
 
 def run_wire(run: core_run.Run) -> wire.Run:
