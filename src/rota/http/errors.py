@@ -60,7 +60,7 @@ def answer_error(error: Exception, render: RenderError) -> Reply:
     if not isinstance(error, RotaError):
         log.error("a request failed", exc_info=error)
         error = Fault("the server made a mistake; its log tells more")
-    status = STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = int(STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR))
     return render(error, status, _headers(error, status))
 
 

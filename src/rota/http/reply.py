@@ -1,6 +1,7 @@
 """What a handler answers with."""
 
 from collections.abc import AsyncGenerator
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -33,9 +34,10 @@ class Reply(Struct, frozen=True):
         await send({"type": "http.response.body", "body": self.body})
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
+        if self.status == HTTPStatus.NO_CONTENT:
+            return [*SECURITY_HEADERS, *self.headers]
         length = (b"content-length", b"%d" % len(self.body))
-        typed = [(b"content-type", self.media_type)] if self.body else []
-        return [*typed, length, *SECURITY_HEADERS, *self.headers]
+        return [(b"content-type", self.media_type), length, *SECURITY_HEADERS, *self.headers]
 
 
 class EventReply(Struct, frozen=True):

@@ -110,8 +110,11 @@ class Endpoint:
             reply = answer_error(error, self._render)
         if isinstance(reply, Reply):
             await reply.send(send)
-            return
-        await self._stream(reply, receive, send)
+        elif scope["method"] == "HEAD":
+            await reply.chunks.aclose()
+            await Reply(200, b"", b"text/event-stream").send(send)
+        else:
+            await self._stream(reply, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Reply | EventReply:
         route = self._routes.get(scope["method"])

@@ -120,7 +120,7 @@ def _follow(document: Any, path: list[str]) -> Any:
 def _find_json(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -65,8 +65,9 @@ def _pause(c: Connection, rota: Rota, task: Task, now: datetime) -> list[Run]:
 
 def _resume(c: Connection, rota: Rota, task: Task, now: datetime) -> list[Run]:
     if tasks.update_status(c, task.id, "active", from_=["paused"], now=now):
-        planned = rota.schedule_of(task).next_after(now)
-        tasks.update_cursors(c, [tasks.Cursor(task.id, now, planned.at if planned else None)])
+        cursor_at = max(now, task.cursor_at)  # a slot that was put off before the pause has its record already
+        planned = rota.schedule_of(task).next_after(cursor_at)
+        tasks.update_cursors(c, [tasks.Cursor(task.id, cursor_at, planned.at if planned else None)])
     if task.is_service:  # an instance that gave up may try again
         instances.delete_instances(c, task.id, 0)
     return []
