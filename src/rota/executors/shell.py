@@ -75,4 +75,8 @@ def _render(context: Context) -> Rendered:
     spec, run = context.task.spec, context.run
     if spec.inputs is None:
         return Rendered(params_variables({**spec.params, **run.params}))
-    return render(spec.inputs, run.params)
+    rendered = render(spec.inputs, run.params)
+    if "event" not in run.params or run.trigger != "event":
+        return rendered
+    # No input can declare what comes from whoever published; it is still what the run is about.
+    return Rendered({**params_variables({"event": run.params["event"]}), **rendered.env}, rendered.tokens)
