@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from rota.bus import LoopName
-from rota.core.outcome import Outcome
+from rota.core.outcome import STOP_OUTCOMES, Outcome, OutcomeState, StopCause
 from rota.core.run import Run
+from rota.core.states import Reason
 from rota.engine.context import Engine
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
@@ -18,6 +19,7 @@ from rota.store import settlement
 
 log = structlog.get_logger()
 
+CRASHED: tuple[OutcomeState, Reason] = ("crashed", "node_died")
 EndSurvivors = Callable[[Iterable[LedgerEntry]], Awaitable[int]]
 
 
@@ -47,7 +49,8 @@ class Rescuer:
         unstarted = [run for run in orphans if run not in started]
         await self._release(unstarted)
         if started:
-            await self._settler.settle([self._account(run) for run in started])
+            stops = await self._engine.database.read(lambda c: settlement.list_stop_causes(c, [run.id for run in started]))
+            await self._settler.settle([self._account(run, stops.get(run.id)) for run in started])
         self._ledger.ended(known)
         if orphans or ended:
             log.warning("repaired after an unclean end", crashed=len(started), requeued=len(unstarted), processes=ended)
@@ -60,8 +63,12 @@ class Rescuer:
         if claims:
             engine.announce(await engine.database.write(lambda c: give_back(c, engine, claims, now)))
 
-    def _account(self, run: Run) -> Finished:
-        """What the attempt came to, if it was over and only the store did not learn of it; else it has crashed."""
-        outcome = Outcome(state="crashed", reason="node_died", error="the server died while this was running")
+    def _account(self, run: Run, stop: StopCause | None) -> Finished:
+        """What the attempt came to, if it was over and only the store did not learn of it.
+
+        Else it was asked to stop, which ending its processes has done now; or it has crashed.
+        """
+        state, reason = STOP_OUTCOMES[stop] if stop else CRASHED
+        outcome = Outcome(state=state, reason=reason, error="the server died while this was running")
         lost = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=self._engine.clock.now())
         return self._ledger.find_account(run.id, run.fence) or lost
