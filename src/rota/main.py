@@ -159,6 +159,7 @@ class Server:
         log.info("stopping", runs=self._runner.busy)
         for loop in loops[1:]:
             loop.cancel()
+        await asyncio.gather(*loops[1:], return_exceptions=True)
         await self._runner.close(self._settings.daemon.shutdown_timeout)
         loops[0].cancel()
         await asyncio.gather(*loops, return_exceptions=True)

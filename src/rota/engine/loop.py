@@ -1,8 +1,9 @@
 """The one shape of all loops: a pass that returns counts, and a runner around it that waits for the next reason."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from msgspec import Struct, field
@@ -13,6 +14,7 @@ from rota.core.errors import Unavailable
 from rota.vitals import Vitals
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 # So that a lasting fault is not a busy one.
 REST_AFTER_FAULT = timedelta(seconds=1)
@@ -40,11 +42,11 @@ class Loop(Protocol):
 
 
 async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals) -> None:
-    """Run passes until cancelled: at once when woken, else when the last pass said."""
+    """Run whole passes until cancelled: at once when woken, else when the last pass said."""
     wake = bus.signal(loop.name)
     while True:
         wake.clear()
-        tick = await guarded_tick(loop, vitals)
+        tick = await _whole(guarded_tick(loop, vitals))
         if tick is None:
             # A fault is rested on whatever happens meanwhile: what woke us is still in the store afterwards.
             await clock.wait(asyncio.Event(), clock.now() + REST_AFTER_FAULT)
@@ -54,6 +56,16 @@ async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals) -> No
             await asyncio.sleep(0)
         else:
             await clock.wait(wake, tick.next_at)
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """A pass that has begun is finished, even when its loop is cancelled: what it has written is to be acted upon too."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def guarded_tick(loop: Loop, vitals: Vitals) -> Tick | None:
