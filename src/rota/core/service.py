@@ -35,6 +35,8 @@ class Instance(Struct, frozen=True, kw_only=True):
     fast_failures  failures in a row that came before `healthy_after_s`
     start_at       not started before this moment
     fatal          it gave up; an operator's start or restart clears it
+    done           it succeeded, and its policy restarts failures alone
+    asked          its next start is an operator's, not our own
     """
 
     task_id: str
@@ -44,14 +46,19 @@ class Instance(Struct, frozen=True, kw_only=True):
     start_at: datetime | None = None
     fatal: bool = False
     done: bool = False
+    asked: bool = False
 
 
 def after_exit(policy: ServicePolicy, instance: Instance, outcome: Outcome, uptime_s: float, now: datetime) -> Instance:
     """The instance after one of its runs ended (RunWisp §8.2).
 
+    One that was stopped to be started anew, by an operator or for its changed document, begins afresh and at once.
+
     A healthy run forgives all earlier restarts. A failure before `healthy_after_s` counts towards giving up, a clean exit
     forgives. The delay is taken from the counter first, then the counter rises: 1, 2, 4, 8 … capped at 60 s.
     """
+    if outcome.reason == "replaced":
+        return Instance(task_id=instance.task_id, number=instance.number)
     healthy = uptime_s >= policy.healthy_after_s
     restarts = 0 if healthy else instance.restarts
     fast = instance.fast_failures + 1 if outcome.is_failure and not healthy else 0

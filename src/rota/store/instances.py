@@ -6,14 +6,14 @@ from rota.core.service import Instance
 from rota.store.connection import Connection, Row
 from rota.store.moments import from_us_or_none, to_us_or_none
 
-COLUMNS = "task_id, number, restarts, fast_failures, start_at, fatal, done"
+COLUMNS = "task_id, number, restarts, fast_failures, start_at, fatal, done, asked"
 LIST = f"SELECT {COLUMNS} FROM instances ORDER BY task_id, number"
 LIST_OF_TASK = f"SELECT {COLUMNS} FROM instances WHERE task_id = ? ORDER BY number"
 FIND = f"SELECT {COLUMNS} FROM instances WHERE task_id = ? AND number = ?"
 UPSERT = f"""
-    INSERT INTO instances ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO instances ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (task_id, number) DO UPDATE SET restarts = excluded.restarts, fast_failures = excluded.fast_failures,
-        start_at = excluded.start_at, fatal = excluded.fatal, done = excluded.done"""
+        start_at = excluded.start_at, fatal = excluded.fatal, done = excluded.done, asked = excluded.asked"""
 DELETE = "DELETE FROM instances WHERE task_id = ? AND number >= ?"
 
 
@@ -48,11 +48,12 @@ def _values(instance: Instance) -> tuple[object, ...]:
         to_us_or_none(instance.start_at),
         int(instance.fatal),
         int(instance.done),
+        int(instance.asked),
     )
 
 
 def _instance(row: Row) -> Instance:
-    task_id, number, restarts, fast_failures, start_at, fatal, done = row
+    task_id, number, restarts, fast_failures, start_at, fatal, done, asked = row
     return Instance(
         task_id=task_id,
         number=number,
@@ -61,4 +62,5 @@ def _instance(row: Row) -> Instance:
         start_at=from_us_or_none(start_at),
         fatal=bool(fatal),
         done=bool(done),
+        asked=bool(asked),
     )

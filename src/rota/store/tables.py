@@ -84,6 +84,8 @@ TABLES: dict[str, dict[str, str]] = {
         "stop_cause": "text?",
         "cancel_requested_at": "bigint?",
         "cancel_delivered_at": "bigint?",
+        "gate_until": "bigint?",
+        "gate_s": "float8?",
         "deleted_at": "bigint?",
     },
     "attempts": {
@@ -123,6 +125,7 @@ TABLES: dict[str, dict[str, str]] = {
         "start_at": "bigint?",
         "fatal": "integer",
         "done": "integer",
+        "asked": "integer",
     },
     "events": {
         "seq": "serial",

@@ -65,7 +65,7 @@ CREATE TABLE runs (
     task_id        {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     owner_id       {id},                        -- of its task, so that an owner's list needs no join
     state          TEXT NOT NULL,
-    admission      TEXT,                        -- of a pending run: new · ready · held
+    admission      TEXT,                        -- of a pending run: ticked · gated · new · ready · held
     trigger_kind   TEXT NOT NULL,
     nominal_at     BIGINT,
     created_at     BIGINT NOT NULL,
@@ -94,6 +94,8 @@ CREATE TABLE runs (
     stop_cause     TEXT,                        -- asked to end, and why
     cancel_requested_at BIGINT,
     cancel_delivered_at BIGINT,
+    gate_until     BIGINT,                      -- of a run that goes through the jitter gate: when it starts at the latest
+    gate_s         DOUBLE PRECISION,            -- the length of its window
     deleted_at     BIGINT                       -- hidden since, and soon gone
 );
 -- Work is found through these; history is in none of them. What their condition fixes is a column too, so that the planner
@@ -109,6 +111,7 @@ CREATE INDEX runs_dedupe ON runs (dedupe_key, created_at, id) WHERE dedupe_key I
 CREATE INDEX runs_stopping ON runs (holder, id) WHERE stop_cause IS NOT NULL AND state = 'running';
 CREATE INDEX runs_running ON runs (task_id, state, id) WHERE state = 'running';
 CREATE INDEX runs_instance ON runs (task_id, instance) WHERE instance IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX runs_gate ON runs (gate_until, id) WHERE gate_until IS NOT NULL AND ended_at IS NULL;
 CREATE INDEX runs_pending ON runs (id, task_id, owner_id) WHERE state = 'pending';
 -- Lists. Those by state hold ended runs alone: an index that every claim and settlement changes costs a third of their speed.
 CREATE INDEX runs_task ON runs (task_id, id);
@@ -169,6 +172,7 @@ CREATE TABLE instances (
     start_at      BIGINT,
     fatal         INTEGER NOT NULL DEFAULT 0,
     done          INTEGER NOT NULL DEFAULT 0,
+    asked         INTEGER NOT NULL DEFAULT 0,  -- somebody asked for its next start
     PRIMARY KEY (task_id, number)
 );
 
