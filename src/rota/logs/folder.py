@@ -21,7 +21,7 @@ class RunLogs:
     def __init__(self, root: Path, min_free_space: int = 0) -> None:
         self._root = root
         self._min_free_space = min_free_space
-        self._live: set[Path] = set()
+        self._live: set[str] = set()
 
     def find_shortage(self) -> Shortage | None:
         """To be asked before a run starts: less disk space than `min_free_space`. None also if the disk cannot be asked."""
@@ -37,7 +37,7 @@ class RunLogs:
     ) -> LogWriter:
         """For one attempt; goes on where the log ends. Raises Conflict while another writer of it is open."""
         paths = LogPaths.of(self._root, name)
-        live = paths.current.data
+        live = paths.data_text
         if live in self._live:
             raise Conflict(f"the log of run {name.run_id} is being written already")
         self._live.add(live)
@@ -52,7 +52,7 @@ class RunLogs:
 
     def reader(self, name: LogName) -> LogReader:
         paths = LogPaths.of(self._root, name)
-        return LogReader(paths, lambda: paths.current.data in self._live)
+        return LogReader(paths, lambda: paths.data_text in self._live)
 
     def finalize(self, name: LogName) -> None:
         """Ends the log of a run that has no writer any more, such as one that a crash of ours cut off. Raises OSError."""

@@ -37,27 +37,41 @@ class SegmentPaths(Struct, frozen=True):
 class LogPaths(Struct, frozen=True, dict=True):
     """All files a log can have. Only `current.data` is not hidden."""
 
-    folder: Path
+    # Text, for a new run needs three of these files, and a Path for each would cost more than asking the system.
+    start: str
     file: str
 
     @classmethod
     def of(cls, root: Path, name: LogName) -> "LogPaths":
-        return cls(root / name.folder, name.file)
+        return cls(f"{root}/{name.folder}/", name.file)
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.start)
+
+    @property
+    def data_text(self) -> str:
+        return self.start + self.file
+
+    @property
+    def index_text(self) -> str:
+        return f"{self.start}.{self.file}.meta"
+
+    @property
+    def previous_text(self) -> str:
+        return f"{self.start}.{self.file}.prev"
 
     @cached_property
     def current(self) -> SegmentPaths:
-        return SegmentPaths(self.folder / self.file, self.folder / f".{self.file}.meta")
+        return SegmentPaths(Path(self.data_text), Path(self.index_text))
 
     @cached_property
     def previous(self) -> SegmentPaths:
-        return self._hidden("prev")
+        return SegmentPaths(Path(self.previous_text), Path(f"{self.previous_text}.meta"))
 
     @cached_property
     def next(self) -> SegmentPaths:
-        return self._hidden("next")
-
-    def _hidden(self, kind: str) -> SegmentPaths:
-        return SegmentPaths(self.folder / f".{self.file}.{kind}", self.folder / f".{self.file}.{kind}.meta")
+        return SegmentPaths(Path(f"{self.start}.{self.file}.next"), Path(f"{self.start}.{self.file}.next.meta"))
 
     def all(self) -> list[Path]:
         return [path for pair in (self.current, self.previous, self.next) for path in (pair.data, pair.index)]

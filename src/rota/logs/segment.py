@@ -88,12 +88,12 @@ def _make_first(paths: LogPaths) -> Segment | None:
 
     None if there is anything, or no folder; the other way then goes on from what was made here.
     """
-    if paths.previous.data.exists():
+    if os.path.exists(paths.previous_text):  # noqa: PTH110  see LogPaths
         return None
     with ExitStack() as undo, suppress(FileExistsError, FileNotFoundError):
-        index_fd = _open(paths.current.index, os.O_EXCL)
+        index_fd = _open(paths.index_text, os.O_EXCL)
         undo.callback(os.close, index_fd)
-        data_fd = _open(paths.current.data, os.O_EXCL | os.O_APPEND)
+        data_fd = _open(paths.data_text, os.O_EXCL | os.O_APPEND)
         undo.callback(os.close, data_fd)
         write_header(index_fd, 0)
         undo.pop_all()
@@ -194,7 +194,7 @@ def _joins(last: Record, record: Record) -> bool:
     )
 
 
-def _open(path: "os.PathLike[str]", flags: int = 0) -> int:
+def _open(path: "str | os.PathLike[str]", flags: int = 0) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
 
 
