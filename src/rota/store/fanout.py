@@ -31,6 +31,8 @@ def publish_ends(c: Connection, ended: Sequence[tuple[Run, Task]], ids: IdSource
     """Publish that runs ended, for those whose end some task waits for: one query where nobody does."""
     topics = {topic for run, task in ended for topic in end_topics(run.state, task.name)}
     listeners = tasks.list_by_topic(c, sorted(topics)) if topics else []
+    if not listeners:
+        return []
     waited_for = {_topic_of(listener) for listener in listeners}
     started: list[NewRun] = []
     for event in (event for run, task in ended for event in end_events(run, task, ids, now)):
