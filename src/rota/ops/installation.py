@@ -15,7 +15,6 @@ from rota.ops.tasks import stop_live
 from rota.store import tasks
 from rota.store.database import Connection
 
-
 Ended = list[tuple[Task, list[Run]]]
 
 
