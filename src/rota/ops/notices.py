@@ -16,7 +16,7 @@ async def watch_notices(rota: Rota, actor: Actor, watcher: Watcher) -> AsyncIter
     """Notices of the tasks the actor may see, in order. `reset` says that some were lost: look at the lists again."""
     if watcher.gap:
         yield Notice("", RESET, {})
-    lost, owners = watcher.lost, dict[str, str | None]()
+    lost, owners = 0, dict[str, str | None]()
     async for notice in watcher:
         if watcher.lost != lost:
             lost = watcher.lost
