@@ -1,0 +1,17 @@
+"""A Rota without an engine: what the API writes stays as it was written."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.asking import make_rota
+
+from rota.ops.context import Rota
+from rota.store.database import open_sqlite
+
+
+@pytest.fixture
+def rota(tmp_path: Path) -> Iterator[Rota]:
+    with closing(open_sqlite(tmp_path / "rota.db")) as database:
+        yield make_rota(database, tmp_path)
