@@ -52,6 +52,7 @@ class Rescuer:
             stops = await self._engine.database.read(lambda c: settlement.list_stop_causes(c, [run.id for run in started]))
             await self._settler.settle([self._account(run, stops.get(run.id)) for run in started])
         self._ledger.ended(known)
+        self._ledger.vouch()
         if orphans or ended:
             log.warning("repaired after an unclean end", crashed=len(started), requeued=len(unstarted), processes=ended)
         self._engine.bus.wake("dispatcher")

@@ -106,6 +106,7 @@ class Scheduler:
             self._awake_since = now - LATE if jump_s > 0 else now
         if jump_s <= -JUMP_S:
             await self._engine.database.write(lambda c: self._set_back(c, now, timedelta(seconds=jump_s)))
+            self._engine.bus.wake("dispatcher")
         self._seen_at, self._seen_monotonic = now, monotonic
 
     def _set_back(self, c: Connection, now: datetime, jump: timedelta) -> None:

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from rota.bus import LoopName
-from rota.core.run import Run
+from rota.core.run import Run, Trigger
 from rota.core.service import RESTART_CAP_S, Dependency, Instance, ServicePolicy, ready_at
 from rota.core.task import Task
 from rota.engine.context import Engine
@@ -43,6 +43,7 @@ class Scene(Struct):
 class Plan(Struct):
     starts: list[NewRun] = field(default_factory=list)
     extra: list[Run] = field(default_factory=list)
+    granted: list[Instance] = field(default_factory=list)
     next_at: list[datetime] = field(default_factory=list)
 
 
@@ -79,6 +80,7 @@ class Supervisor:
             if task.status == "active" and task.spec.service is not None:
                 self._fill(scene, task, task.spec.service, now, plan)
         runs.insert_runs(c, plan.starts)
+        instances.upsert_instances(c, plan.granted)
         for run in plan.extra:
             runs.request_stop(c, run.id, "removed", now)
         return plan
@@ -103,7 +105,9 @@ class Supervisor:
             if start_at > now:
                 plan.next_at.append(start_at)
             else:
-                plan.starts.append(NewRun.of(task, self._engine.ids.new(), "service", now, instance=number))
+                trigger: Trigger = "api" if instance.asked else "service"
+                plan.starts.append(NewRun.of(task, self._engine.ids.new(), trigger, now, instance=number))
+                plan.granted += [structs.replace(instance, asked=False)] if instance.asked else []
 
     def _ready_at(self, scene: Scene, task: Task, policy: ServicePolicy, now: datetime) -> datetime:
         """A first start waits for what the service depends on; a restart does not."""
@@ -113,9 +117,9 @@ class Supervisor:
 
 
 def _restart_at(instance: Instance, policy: ServicePolicy, now: datetime) -> datetime | None:
-    """When a restart is due; never later than a delay from now, also if the clock was set back meanwhile."""
+    """When a restart is due: at once if the wait is longer than any, for then the clock was set back meanwhile."""
     longest = timedelta(seconds=max(RESTART_CAP_S, policy.restart_delay_s))
-    return min(instance.start_at, now + longest) if instance.start_at else None
+    return now if instance.start_at and instance.start_at > now + longest else instance.start_at
 
 
 def _start_order(task: Task) -> tuple[int, str]:

@@ -63,12 +63,16 @@ class ProcessLedger:
         """What an open attempt came to, if it was over and only the store did not learn of it."""
         return self._finished.get((run_id, fence))
 
-    def starting(self, entries: Iterable[LedgerEntry]) -> None:
-        """Attempts are about to begin. Raises OSError: they must not, then."""
-        entries = list(entries)
+    def vouch(self) -> None:
+        """All that came before is settled: a run without an entry has surely never been started, from now on. Raises OSError."""
         if not self._vouches:
             self._vouches = True
             self._replace()
+
+    def starting(self, entries: Iterable[LedgerEntry]) -> None:
+        """Attempts are about to begin. Raises OSError: they must not, then."""
+        entries = list(entries)
+        self.vouch()
         self._append(b"".join(map(_start_line, entries)))
         self._open.update({(entry.run_id, entry.fence): entry for entry in entries})
 
