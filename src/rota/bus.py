@@ -29,6 +29,7 @@ class Bus:
     def __init__(self, epoch: str = "0") -> None:
         self._epoch = epoch
         self._signals: dict[str, asyncio.Event] = {}
+        self._passes: dict[str, asyncio.Event] = {}
         self._ring: deque[Notice] = deque(maxlen=REPLAY)
         self._watchers: set[Watcher] = set()
         self._count = 0
@@ -40,6 +41,16 @@ class Bus:
     def wake(self, name: str) -> None:
         """Let `name` look at its work soon. Cheap, and never lost: it stays set until it is looked at."""
         self.signal(name).set()
+
+    def next_pass(self, name: LoopName) -> asyncio.Event:
+        """Set when a loop has next looked at its work. To be asked for before looking oneself, so that no pass is missed."""
+        return self._passes.setdefault(name, asyncio.Event())
+
+    def tell_pass(self, name: LoopName) -> None:
+        """A loop has looked at its work."""
+        waited_for = self._passes.pop(name, None)
+        if waited_for:
+            waited_for.set()
 
     def forget(self, name: str) -> None:
         """Drop a signal nobody will wait on again."""

@@ -47,6 +47,7 @@ async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals) -> No
     while True:
         wake.clear()
         tick = await _whole(guarded_tick(loop, vitals))
+        bus.tell_pass(loop.name)
         if tick is None:
             # A fault is rested on whatever happens meanwhile: what woke us is still in the store afterwards.
             await clock.wait(asyncio.Event(), clock.now() + REST_AFTER_FAULT)

@@ -1,7 +1,7 @@
-"""Applies retention: old runs go, logs first, rows after; never a live one."""
+"""Applies retention, and purges what was deleted: logs go first, rows after; never a live run's."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from rota.bus import LoopName
@@ -9,11 +9,14 @@ from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.logs import LogName, RunLogs
-from rota.store import events, idempotency, retention, tasks
+from rota.store import deletion, events, idempotency, retention, tasks
 from rota.store.database import Connection
+from rota.store.deletion import UNDO
 from rota.store.retention import OldRun
 
 PERIOD = timedelta(hours=1)
+# How often a deletion is looked after, once its time to be undone is over.
+SWEEP = timedelta(seconds=2)
 BATCH = 500
 # Few at a time: after each handful the size is looked at again.
 AT_ONCE = 20
@@ -23,7 +26,8 @@ KEEP_SLOTS = timedelta(days=400)
 
 
 class Pruner:
-    """Each pass prunes by count and age per task, then by the total size of logs. The stricter rule wins."""
+    """Each pass purges deletions that nobody undid; each hour it prunes by count and age per task, then by the total size of
+    logs. The stricter rule wins."""
 
     name: LoopName = "pruner"
 
@@ -31,10 +35,31 @@ class Pruner:
         self._engine = engine
         self._logs = logs
         self._max_log_bytes = max_log_bytes
+        self._rules_at = engine.clock.now()
+
+    async def boot(self) -> None:
+        """What was deleted before this server started is not brought back any more."""
+        await self._purge(self._engine.clock.now())
 
     async def tick(self) -> Tick:
-        engine, now = self._engine, self._engine.clock.now()
-        by_rule = 0
+        now = self._engine.clock.now()
+        purged = await self._purge(now - UNDO)
+        counts = {} if now < self._rules_at <= now + PERIOD else await self._apply_rules(now)
+        deleted_at = await self._engine.database.read(deletion.first_deleted)
+        next_at = self._rules_at if deleted_at is None else min(self._rules_at, max(deleted_at + UNDO, now + SWEEP))
+        return Tick({"purged": purged, **counts}, next_at=next_at)
+
+    async def _purge(self, before: datetime) -> int:
+        purged = 0
+        while True:
+            old, owners = await self._engine.database.read(partial(_purgeable, before=before))
+            await self._delete(old, owners, told=True)
+            purged += len(old)
+            if len(old) < BATCH:
+                return purged
+
+    async def _apply_rules(self, now: datetime) -> dict[str, int]:
+        engine, by_rule = self._engine, 0
         async for task in self._tasks():
             if task.spec.policy.keep_runs or task.spec.policy.keep_for_s:
                 by_rule += await self._prune_task(task)
@@ -42,7 +67,8 @@ class Pruner:
         await engine.database.write(lambda c: idempotency.prune_keys(c, now - KEEP_KEYS))
         await engine.database.write(lambda c: events.prune_events(c, now - KEEP_EVENTS))
         await engine.database.write(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
-        return Tick({"by_rule": by_rule, "by_size": by_size}, next_at=now + PERIOD)
+        self._rules_at = now + PERIOD
+        return {"by_rule": by_rule, "by_size": by_size}
 
     async def _tasks(self) -> AsyncIterator[Task]:
         after: str | None = None
@@ -71,15 +97,21 @@ class Pruner:
             pruned += len(old)
         return pruned
 
-    async def _delete(self, old: Sequence[OldRun], owners: dict[str, Task]) -> None:
+    async def _delete(self, old: Sequence[OldRun], owners: dict[str, Task], *, told: bool = False) -> None:
+        """`told`: whoever watches knows already."""
         for run in old:
             self._logs.delete(LogName(owners[run.task_id].name, run.created_at, run.id))
         await self._engine.database.write(lambda c: retention.delete_runs(c, [run.id for run in old]))
-        for run in old:
+        for run in () if told else old:
             owner_id = owners[run.task_id].owner_id
             self._engine.bus.publish("run.deleted", {"run_id": run.id, "owner_id": owner_id, "task_id": run.task_id})
 
 
 def _oldest(c: Connection) -> tuple[list[OldRun], dict[str, Task]]:
     old = retention.oldest_ended(c, AT_ONCE)
+    return old, tasks.get_tasks(c, {run.task_id for run in old})
+
+
+def _purgeable(c: Connection, before: datetime) -> tuple[list[OldRun], dict[str, Task]]:
+    old = deletion.list_purgeable(c, before, BATCH)
     return old, tasks.get_tasks(c, {run.task_id for run in old})

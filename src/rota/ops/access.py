@@ -23,7 +23,7 @@ def get_task(c: Connection, actor: Actor, reference: str) -> Task:
 
 def get_run(c: Connection, actor: Actor, run_id: str) -> tuple[Run, Task]:
     """A run with its task. Raises NotFound."""
-    run = runs.find_run(c, run_id)
+    run = runs.find_shown_run(c, run_id)
     task = tasks.find_task(c, run.task_id) if run else None
     if run is None or task is None or not actor.may_see(task.owner_id):
         raise NotFound(f"there is no run {run_id[:100]!r}")

@@ -43,13 +43,13 @@ def prunable(
     """
     surplus = None if keep_runs is None else c.row(SURPLUS, (task_id, keep_runs))
     newest_surplus = "" if surplus is None else surplus[0]
-    oldest = [_old(row) for row in c.rows(OLDEST_OF_TASK, (task_id, limit))]
+    oldest = [old_run(row) for row in c.rows(OLDEST_OF_TASK, (task_id, limit))]
     return [run for run in oldest if run.id <= newest_surplus or (keep_for_before and run.created_at < keep_for_before)]
 
 
 def oldest_ended(c: Connection, limit: int) -> list[OldRun]:
     """The oldest ended runs of all tasks, oldest first."""
-    return [_old(row) for row in c.rows(OLDEST, (limit,))]
+    return [old_run(row) for row in c.rows(OLDEST, (limit,))]
 
 
 def delete_runs(c: Connection, ids: Sequence[str]) -> list[str]:
@@ -65,5 +65,6 @@ def prune_slots(c: Connection, before: datetime) -> int:
     return sum(c.run(PRUNE_SLOTS, (task_id, to_us(before))) for (task_id,) in tasks)
 
 
-def _old(row: Row) -> OldRun:
+def old_run(row: Row) -> OldRun:
+    """From a row of id, task and creation."""
     return OldRun(row[0], row[1], from_us(row[2]))

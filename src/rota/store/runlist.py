@@ -10,7 +10,8 @@ from rota.store.runrow import COLUMNS, from_row
 
 # Sorts after every id: the place before the newest run.
 NEWEST = "~"
-PAGE = " ORDER BY id DESC LIMIT ?"
+SHOWN = " AND deleted_at IS NULL"
+PAGE = f"{SHOWN} ORDER BY id DESC LIMIT ?"
 # One branch for each kind of filter; every branch reads one index from the asked place on, and no more than a page of it.
 BY_ID: dict[str | None, str] = {
     None: "SELECT id FROM runs WHERE id < ?" + PAGE,

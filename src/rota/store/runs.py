@@ -18,6 +18,7 @@ __all__ = [
     "count_by_state",
     "find_receipt",
     "find_run",
+    "find_shown_run",
     "get_run",
     "get_runs",
     "insert_runs",
@@ -76,6 +77,12 @@ def _insertion(new: NewRun) -> tuple[object, ...]:
 
 def find_run(c: Connection, run_id: str) -> Run | None:
     row = c.row(FIND, (run_id,))
+    return None if row is None else from_row(row)
+
+
+def find_shown_run(c: Connection, run_id: str) -> Run | None:
+    """One that nobody has deleted."""
+    row = c.row(f"{FIND} AND deleted_at IS NULL", (run_id,))
     return None if row is None else from_row(row)
 
 
