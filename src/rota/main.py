@@ -110,6 +110,7 @@ class Server:
             await self._stopping.wait()
             await self._shut_down(loops)
         finally:
+            self._engine.bus.wake("closing")  # whoever reads a stream is told that it ends here
             await self._listeners.stop()
             self._ledger.close()
             self._database.close()
