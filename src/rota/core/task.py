@@ -18,6 +18,17 @@ Status = Literal["active", "paused", "canceled", "removed"]
 Source = Literal["file", "api"]
 
 
+class Notify(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Who is told of this task's ends: notifiers of the settings (`id`, `id:recipient`) or `inapp`, the bell.
+
+    on_missed  False: nobody is told of slots that were missed
+    """
+
+    on_failure: list[Label] = []
+    on_success: list[Label] = []
+    on_missed: bool = True
+
+
 class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The document of a task: what is asked for, nothing that the server adds.
 
@@ -44,6 +55,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: ServicePolicy | None = None
     run_on_start: bool = False
     api_trigger: bool = True
+    notify: Notify = field(default_factory=Notify)
 
 
 class Task(Struct, frozen=True, kw_only=True):
