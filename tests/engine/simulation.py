@@ -113,7 +113,7 @@ class Simulation:
         self.world.machine.on_point = self.faults.point
         self.world.plan_work = self._plan_work
         self.is_up = True
-        self.pace_s = self.random.choice((120.0, 900.0, 3600.0, 6 * HOUR))
+        self.pace_s = self.random.choice((120.0, 3600.0, 6 * HOUR, 12 * HOUR))
         self.tasks = self._add_tasks()
         self.checker = Checker(self.world, list(self.tasks.values()))
         self.faults.on_fault = self.checker.calm
