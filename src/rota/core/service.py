@@ -143,3 +143,12 @@ def _find_cycle(graph: Mapping[str, Iterable[str]]) -> list[str] | None:
         return found
 
     return next(filter(None, (visit(name, []) for name in sorted(graph))), None)
+
+
+def stop_first(live: Mapping[str, Iterable[str]]) -> list[str]:
+    """Of the services that still run, with what each depends on, those that may be stopped now: nobody running needs them.
+
+    All of them if they need each other in a circle.
+    """
+    needed = {other for name, others in live.items() for other in others if other != name}
+    return [name for name in live if name not in needed] or list(live)

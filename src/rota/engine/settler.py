@@ -121,6 +121,15 @@ class Settler:
         engine.announce(done.ended)
         engine.announce(done.retrying, "run.retrying")
         engine.announce(done.caused, "run.created")
+        self._tell_fatal([run for run in done.ended if run.reason == "start_failed"])
+
+    def _tell_fatal(self, gave_up: Sequence[Run]) -> None:
+        for run in gave_up:
+            task = self._engine.known.task(run.task_id)
+            attempts = task.spec.service.start_retries + 1 if task.spec.service else run.attempt
+            about = {"task_id": task.id, "owner_id": task.owner_id, "task": task.name, "run": run}
+            account = {"instance": run.instance, "attempts": attempts, "exit_code": run.exit_code}
+            self._engine.bus.publish("service.fatal", about | account)
 
     def _settle(self, c: Connection, batch: Sequence[Finished], delivered: Sequence[Delivered], now: datetime) -> Settled:
         """One transaction. A finished attempt whose fence is stale changes nothing."""

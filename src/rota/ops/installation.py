@@ -11,7 +11,7 @@ from rota.core.run import Run
 from rota.core.task import Task, TaskSpec
 from rota.ops import ends
 from rota.ops.context import Rota
-from rota.ops.tasks import stop_live
+from rota.ops.tasks import drop_waiting, stop_live
 from rota.store import tasks
 from rota.store.database import Connection
 
@@ -54,7 +54,8 @@ def _apply_all(c: Connection, rota: Rota, specs: Sequence[TaskSpec], now: dateti
             ended += _change(c, rota, task, spec, now)
             applied.changed.append(spec.name)
     for task in before.values():
-        ended.append((task, stop_live(c, rota, task, "removed", now)))
+        dropped = drop_waiting(c, rota, task, "task_removed", now)
+        ended.append((task, dropped + stop_live(c, rota, task, "removed", now)))
         tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
         applied.removed.append(task.name)
     return applied, ended
@@ -85,4 +86,6 @@ def _change(c: Connection, rota: Rota, task: Task, spec: TaskSpec, now: datetime
         tasks.update_cursors(c, [tasks.Cursor(task.id, opening.cursor_at, opening.next_at)])
     if task.is_service:
         return [(task, stop_live(c, rota, task, "replaced", now))]
+    if task.spec.policy.overlap == "queue" != spec.policy.overlap:
+        return [(task, drop_waiting(c, rota, task, "overlap", now, held=True))]
     return []

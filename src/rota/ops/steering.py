@@ -6,12 +6,11 @@ from datetime import datetime
 from rota.core.actor import Actor
 from rota.core.errors import Conflict
 from rota.core.run import Run
-from rota.core.states import Reason
 from rota.core.task import Task
 from rota.ops import access, ends
 from rota.ops.context import Rota
-from rota.ops.tasks import MOST_LIVE, stop_live
-from rota.store import admission, instances, runs, tasks
+from rota.ops.tasks import drop_waiting, stop_live
+from rota.store import instances, tasks
 from rota.store.database import Connection
 
 Steer = Callable[[Connection, Rota, Task, datetime], list[Run]]
@@ -46,7 +45,6 @@ async def _steer(rota: Rota, actor: Actor, reference: str, steer: Steer) -> Task
         if task.status == "canceled":
             raise Conflict(f"the task {task.name} was canceled for good", hint="create a new one")
         ended = steer(c, rota, task, now)
-        ends.publish(c, rota, task, ended, now)
         return tasks.get_task(c, task.id), ended
 
     task, ended = await rota.database.write(write)
@@ -59,7 +57,7 @@ async def _steer(rota: Rota, actor: Actor, reference: str, steer: Steer) -> Task
 
 def _pause(c: Connection, rota: Rota, task: Task, now: datetime) -> list[Run]:
     tasks.update_status(c, task.id, "paused", from_=["active"], now=now)
-    dropped = _drop_waiting(c, task, "task_paused", now)
+    dropped = drop_waiting(c, rota, task, "task_paused", now)
     return dropped + (stop_live(c, rota, task, "stop", now) if task.is_service else [])
 
 
@@ -73,12 +71,6 @@ def _resume(c: Connection, rota: Rota, task: Task, now: datetime) -> list[Run]:
     return []
 
 
-def _cancel(c: Connection, _rota: Rota, task: Task, now: datetime) -> list[Run]:
+def _cancel(c: Connection, rota: Rota, task: Task, now: datetime) -> list[Run]:
     tasks.update_status(c, task.id, "canceled", from_=("active", "paused"), now=now)
-    return _drop_waiting(c, task, "task_removed", now)
-
-
-def _drop_waiting(c: Connection, task: Task, reason: Reason, now: datetime) -> list[Run]:
-    waiting = runs.list_runs(c, task_id=task.id, states=("pending",), everyone=True, before=None, limit=MOST_LIVE)
-    dropped = admission.refuse(c, [(run.id, "skipped", reason, now) for run in waiting])
-    return [runs.get_run(c, run_id) for run_id in dropped]
+    return drop_waiting(c, rota, task, "task_removed", now)

@@ -7,10 +7,11 @@ from rota.core.actor import Actor
 from rota.core.errors import Conflict, NotFound
 from rota.core.outcome import StopCause
 from rota.core.run import Run
+from rota.core.states import Reason
 from rota.core.task import Task, TaskSpec
 from rota.ops import access, documents, ends
 from rota.ops.context import Rota
-from rota.store import runs, tasks
+from rota.store import admission, runs, tasks
 from rota.store.database import Connection
 
 MOST_LIVE = 20_000
@@ -104,6 +105,16 @@ def stop_live(c: Connection, rota: Rota, task: Task, cause: StopCause, now: date
     ended = [run for run in after if run is not None and run.ended_at is not None]
     ends.publish(c, rota, task, ended, now)
     return ended
+
+
+def drop_waiting(c: Connection, rota: Rota, task: Task, reason: Reason, now: datetime, *, held: bool = False) -> list[Run]:
+    """End what waits unstarted as skipped; with `held`, only what waits in the task's queue. Answers those runs."""
+    waiting = runs.list_runs(c, task_id=task.id, states=("pending",), everyone=True, before=None, limit=MOST_LIVE)
+    queued = {each.run_id for each in admission.list_held(c, [task.id], [], MOST_LIVE)} if held else None
+    chosen = [run.id for run in waiting if queued is None or run.id in queued]
+    dropped = runs.get_runs(c, admission.refuse(c, [(run_id, "skipped", reason, now) for run_id in chosen]))
+    ends.publish(c, rota, task, dropped, now)
+    return dropped
 
 
 def check_changeable(task: Task) -> None:

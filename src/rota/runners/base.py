@@ -67,4 +67,7 @@ class Runner(Protocol):
         """These are settled in the store: no trace of them is needed after a crash any more."""
 
     async def close(self, timeout_s: float) -> None:
-        """Stop all attempts at once, kill what still runs after `timeout_s`. What they came to can still be taken."""
+        """Stop all attempts, services before what they depend on, and kill what still runs after `timeout_s`.
+
+        What has to be killed is told by the reason `shutdown_overrun`. What they came to can still be taken.
+        """

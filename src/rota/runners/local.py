@@ -1,8 +1,10 @@
 """Carries attempts out in this process and its children."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from msgspec import structs
@@ -10,6 +12,7 @@ from msgspec import structs
 from rota.bus import Bus
 from rota.clock import Clock
 from rota.core.outcome import Outcome, StopCause
+from rota.core.service import stop_first
 from rota.core.task import Task
 from rota.core.verdict import judge
 from rota.executors import Context, Executor, StopRequest
@@ -21,6 +24,15 @@ from rota.runners.ledger import LedgerEntry, ProcessLedger
 
 # Killing and looking for what is left takes this long at most (process.ladder), and a little more.
 KILL_S = 8.0
+
+
+class Going(NamedTuple):
+    """An attempt that is going on."""
+
+    claim: Claim
+    stop: StopRequest
+    task: asyncio.Task[None]
+
 
 logger = structlog.get_logger("rota.runner")
 
@@ -52,7 +64,7 @@ class LocalRunner:
         self._ledger = ledger
         self._secrets = secrets
         self._sealed = False
-        self._going: dict[str, tuple[StopRequest, asyncio.Task[None]]] = {}
+        self._going: dict[str, Going] = {}
         self._finished: list[Finished] = []
         self._delivered: list[Delivered] = []
 
@@ -76,12 +88,12 @@ class LocalRunner:
         for claim in claims:
             stop = StopRequest()
             task = asyncio.create_task(self._attempt(claim, stop), name=f"attempt {claim.run.id}")
-            self._going[claim.run.id] = (stop, task)
+            self._going[claim.run.id] = Going(claim, stop, task)
 
     def ask_stop(self, run_id: str, cause: StopCause) -> bool:
         going = self._going.get(run_id)
         if going:
-            going[0].ask(cause)
+            going.stop.ask(cause)
         return going is not None
 
     def take_finished(self) -> list[Finished]:
@@ -96,21 +108,30 @@ class LocalRunner:
         self._journal(lambda: self._ledger.ended((item.run_id, item.fence) for item in finished))
 
     async def close(self, timeout_s: float) -> None:
-        await self._stop_all(timeout_s, hurry=False)
-        await self._stop_all(KILL_S, hurry=True)
-        for run_id, (_, task) in list(self._going.items()):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._stop_in_order()
+        for going in self._going.values():
+            going.stop.ask("shutdown", hurry=True)
+        if self._going:
+            await asyncio.wait(self._tasks(), timeout=KILL_S)
+        for run_id, going in list(self._going.items()):
             logger.error("an attempt did not end", run_id=run_id)
-            task.cancel()
+            going.task.cancel()
         await asyncio.gather(*self._tasks(), return_exceptions=True)
 
-    async def _stop_all(self, timeout_s: float, *, hurry: bool) -> None:
-        for stop, _ in list(self._going.values()):
-            stop.ask("shutdown", hurry=hurry)
-        if self._going:
-            await asyncio.wait(self._tasks(), timeout=timeout_s)
+    async def _stop_in_order(self) -> None:
+        """Everything at once, but a service only when nothing that depends on it runs any more."""
+        while self._going:
+            services = {going.claim.task.name: going.claim.task.spec.service for going in self._going.values()}
+            first = stop_first({name: service.depends_on for name, service in services.items() if service})
+            for going in self._going.values():
+                if not going.claim.task.is_service or going.claim.task.name in first:
+                    going.stop.ask("shutdown")
+            await asyncio.wait(self._tasks(), return_when=asyncio.FIRST_COMPLETED)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [task for _, task in self._going.values()]
+        return [going.task for going in self._going.values()]
 
     async def _attempt(self, claim: Claim, stop: StopRequest) -> None:
         outcome, next_line = Outcome(state="failed", error="canceled"), 0
