@@ -5,11 +5,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
+from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from rota.core.actor import Actor
@@ -17,7 +14,7 @@ from rota.http.auth import Authenticate, is_local
 from rota.http.errors import MethodNotAllowed, NoSuchPath, RenderError, UnsupportedMediaType, answer_error, log
 from rota.http.limits import ClientGone, read_body
 from rota.http.query import read_query
-from rota.http.reply import SECURITY_HEADERS, EventReply, Reply
+from rota.http.reply import EventReply, Reply
 from rota.http.sse import send_events
 from rota.ops import reading
 from rota.ops.context import Rota
@@ -35,6 +32,7 @@ class Ask(NamedTuple):
     headers: dict[bytes, bytes]
     body: Any
     query: Any
+    scope: Scope
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -53,6 +51,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     reply       type of the JSON answer; None for no content
     errors      statuses it may answer beside those every route may
     is_open     needs no key on the machine itself
+    is_public   needs no key from anywhere
     """
 
     method: str
@@ -68,6 +67,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     media_type: str = "application/json"
     errors: tuple[int, ...] = ()
     is_open: bool = False
+    is_public: bool = False
 
     @cached_property
     def decoder(self) -> msgspec.json.Decoder[Any]:
@@ -120,13 +120,14 @@ class Endpoint:
         route = self._routes.get(scope["method"])
         if route is None:
             raise MethodNotAllowed(f"{scope['method']} is not possible here", sorted(self._routes))
-        actor = NOBODY if route.is_open and is_local(scope) else await self._authenticate(scope)
+        is_free = route.is_public or (route.is_open and is_local(scope))
+        actor = NOBODY if is_free else await self._authenticate(scope)
         if "\x00" in scope["path"]:
             raise NoSuchPath("there is nothing at this path")
         headers = dict(scope["headers"])
         query = read_query(route.query, scope["query_string"]) if route.query else None
         body = await route.read(receive, headers)
-        return await route.handler(Ask(self._rota, actor, scope["path_params"], headers, body, query))
+        return await route.handler(Ask(self._rota, actor, scope["path_params"], headers, body, query, scope))
 
     async def _stream(self, reply: EventReply, receive: Receive, send: Send) -> None:
         try:
@@ -137,23 +138,17 @@ class Endpoint:
             log.error("a stream failed", exc_info=error)
 
 
-def build_app(rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError) -> Starlette:
-    """The app of a surface. Unknown paths and methods are answered in the surface's own shape too."""
+def build_app(rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError) -> Router:
+    """The app of a surface. Unknown paths and methods are answered in the surface's own shape too.
+
+    A router alone: every endpoint answers its errors itself, so nothing has to stand around all of them.
+    """
     paths: dict[str, list[Route]] = {}
     for route in routes:
         paths.setdefault(route.path, []).append(route)
     endpoints = [StarletteRoute(path, Endpoint(rota, group, authenticate, render)) for path, group in paths.items()]
 
-    def refuse(_request: Request, _error: Exception) -> Response:
-        return _as_response(answer_error(NoSuchPath("there is nothing at this path"), render))
+    async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer_error(NoSuchPath("there is nothing at this path"), render).send(send)
 
-    app = Starlette(routes=endpoints, exception_handlers={HTTPException: refuse})
-    app.router.redirect_slashes = False
-    return app
-
-
-def _as_response(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status, media_type=reply.media_type.decode())
-    for name, value in (*SECURITY_HEADERS, *reply.headers):
-        response.headers[name.decode()] = value.decode()
-    return response
+    return Router(endpoints, redirect_slashes=False, default=refuse)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 from rota.core.run import Receipt
 from rota.http.auth import Authenticate, as_operator, by_bearer
@@ -143,12 +143,12 @@ ROUTES: tuple[Route, ...] = (
 )  # fmt: skip
 
 
-def app(rota: Rota, authenticate: Authenticate | None = None) -> Starlette:
+def app(rota: Rota, authenticate: Authenticate | None = None) -> Router:
     """The native API. Without `authenticate`, users ask with the Bearer keys that are made with `--for native`."""
     return build_app(rota, ROUTES, authenticate or by_bearer(rota, "native"), errors.render_problem)
 
 
-def control_app(rota: Rota) -> Starlette:
+def control_app(rota: Rota) -> Router:
     """The native API for the operator: on the control socket, and in the command line when no server runs."""
     return app(rota, as_operator)
 
