@@ -5,11 +5,14 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from email.utils import format_datetime
 from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
+from rota.clock import SystemClock
 from rota.core.errors import Unavailable
 
 BACKLOG = 2048
@@ -17,8 +20,32 @@ BACKLOG = 2048
 LAST_WORDS_S = 1
 
 
+class _State(ServerState):
+    """Tells the date when a request asks for it, so that nobody has to wake up each second to keep it right."""
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        return [(b"date", format_datetime(SystemClock().now(), usegmt=True).encode())]
+
+    @default_headers.setter
+    def default_headers(self, _headers: list[tuple[bytes, bytes]]) -> None:
+        """There are no others."""
+
+
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs several of it."""
+    """Leaves signals to whoever runs several of it, and sleeps until it is to stop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = _State()
+        self._stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self._stopping.wait()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -74,7 +101,7 @@ class Listeners:
 
     async def stop(self) -> None:
         for server, _ in self._servers:
-            server.should_exit = True
+            server.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for path in self._paths:
             path.unlink(missing_ok=True)
