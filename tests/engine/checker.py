@@ -61,6 +61,7 @@ class Checker:
         self._schedules = {task.id: _schedule(task, world.zone) for task in added}
         self._checked = {task.id: task.cursor_at for task in added}
         self._waiting_since: dict[tuple[str, str], float] = {}
+        self._started: set[tuple[str, int]] = set()
         self.transitions: Counter[tuple[str, str]] = Counter()
         world.machine.on_start = self.starts
         world.database.run(lambda c: [c.run(statement) for statement in WATCH])
@@ -70,6 +71,9 @@ class Checker:
         run, policy = process.claim.run, process.claim.task.spec.policy
         others = list(self._world.machine.processes.values())
         expect(all(other.claim.run.id != run.id for other in others), "two processes of run", run.id)
+        again = (run.id, run.attempt) in self._started and not policy.resume_after_crash
+        expect(not again, "attempt", run.attempt, "of run", run.id, "is started a second time")
+        self._started.add((run.id, run.attempt))
         if run.instance is not None:
             return
         same = [other for other in others if other.claim.run.task_id == run.task_id]

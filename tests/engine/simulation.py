@@ -167,7 +167,8 @@ class Simulation:
             lasts_s = draw() * 20 if name == "doomed" else self.random.expovariate(1 / (2 * DAY))
             return Work(lasts_s, self.random.choice((0, 1)), stop_s)
         fails = draw() < (0.6 if name in ("flaky", "newest") else 0.1)
-        return Work(self.random.expovariate(1 / (self.pace_s * 0.4)), int(fails), stop_s)
+        longest_s = DAY if self.faults.is_on else 60.0
+        return Work(min(longest_s, self.random.expovariate(1 / (self.pace_s * 0.4))), int(fails), stop_s)
 
     # -- what is done to it
 
