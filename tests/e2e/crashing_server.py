@@ -1,0 +1,109 @@
+"""A server that kills itself at a named point: `python crashing_server.py POINT NTH serve …`, otherwise `rota serve …`."""
+
+import functools
+import inspect
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import rota.main
+from rota.cli import root
+from rota.engine.dispatcher import Dispatcher
+from rota.engine.rescuer import Rescuer
+from rota.engine.scheduler import Scheduler
+from rota.engine.settler import Settler
+from rota.logs import LogWriter
+from rota.ops import events, installation, starts
+from rota.runners import LocalRunner, ProcessLedger
+from rota.store import fanout
+
+Condition = Callable[..., bool]
+Trap = Callable[[int], None]
+
+
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise SystemExit("nobody outlives this")
+
+
+def before(owner: Any, name: str, when: Condition = lambda *_, **__: True) -> Trap:
+    """Dies instead of the nth call whose arguments fit."""
+
+    def set_up(nth: int) -> None:
+        work, count = getattr(owner, name), itertools.count(1)
+
+        @functools.wraps(work)
+        def call(*args: Any, **rest: Any) -> Any:
+            if when(*args, **rest) and next(count) == nth:
+                die()
+            return work(*args, **rest)
+
+        setattr(owner, name, call)
+
+    return set_up
+
+
+def after(owner: Any, name: str, when: Condition = lambda *_: True) -> Trap:
+    """Dies when the nth call whose result fits has returned, before anybody sees the result."""
+
+    def set_up(nth: int) -> None:
+        work, count = getattr(owner, name), itertools.count(1)
+
+        def judge(result: Any) -> Any:
+            if when(result) and next(count) == nth:
+                die()
+            return result
+
+        @functools.wraps(work)
+        def call(*args: Any, **rest: Any) -> Any:
+            return judge(work(*args, **rest))
+
+        @functools.wraps(work)
+        async def call_async(*args: Any, **rest: Any) -> Any:
+            return judge(await work(*args, **rest))
+
+        setattr(owner, name, call_async if inspect.iscoroutinefunction(work) else call)
+
+    return set_up
+
+
+POINTS: dict[str, Trap] = {
+    # A slot becomes a run
+    "slots fired, not committed": after(Scheduler, "_record"),
+    "slots committed, not dispatched": after(Scheduler, "tick", lambda tick: tick.counts["runs"] > 0),
+    "run asked for, not answered": after(starts, "start_task"),
+    # A run becomes a process
+    "claimed, not committed": after(Dispatcher, "_dispatch", lambda done: bool(done.claims)),
+    "claim committed, not handed to the runner": before(Dispatcher, "_hand_over", lambda _, done: bool(done.claims)),
+    "journal line written, not spawned": before(LocalRunner, "_attempt"),
+    "spawned, pid not recorded": before(ProcessLedger, "started"),
+    "running": after(LogWriter, "write"),
+    # A process becomes an outcome
+    "process ended, not in the journal": before(ProcessLedger, "finished"),
+    "process ended, not settled": after(ProcessLedger, "finished"),
+    "settled, not committed": after(Settler, "_settle", lambda done: bool(done.ended)),
+    "settlement committed, not acknowledged": before(LocalRunner, "acknowledge", lambda _, finished: bool(finished)),
+    "retry decided, not committed": after(Settler, "_settle", lambda done: bool(done.retrying)),
+    "retry committed, not acknowledged": before(LocalRunner, "acknowledge", lambda _, finished: bool(finished)),
+    "instance ended, not committed": after(Settler, "_follow_service"),
+    # A stop
+    "cancel requested, not delivered": before(LocalRunner, "ask_stop"),
+    "cancel delivered, not dead": after(LocalRunner, "_deliver"),
+    # An event, and a reload
+    "event stored, not committed": after(fanout, "publish", bool),
+    "event committed with its runs, not dispatched": after(events, "publish_event"),
+    "reload written, not committed": after(installation, "_apply_all", lambda result: bool(result[0].added)),
+    "reload committed, not told": after(rota.main, "apply_file_tasks", lambda applied: bool(applied.added)),
+    # A repair after a crash
+    "survivors ended, not settled": before(Rescuer, "_release"),
+    "survivors settled, journal not cleared": before(ProcessLedger, "ended"),
+}
+
+
+if __name__ == "__main__":
+    point, nth = sys.argv[1:3]
+    POINTS[point](int(nth))
+    root.main(sys.argv[3:])
