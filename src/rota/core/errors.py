@@ -73,7 +73,13 @@ class TooLarge(RotaError):
 
 
 class Throttled(RotaError):
+    """`retry_after_s`: seconds until it is worth asking again."""
+
     code = "throttled"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(RotaError):

@@ -1,12 +1,12 @@
 """Who is asking: from a request to an actor."""
 
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 
 from starlette.types import Scope
 
 from rota.core.actor import OPERATOR, Actor, KeyKind
 from rota.core.errors import Unauthorized
+from rota.http.address import peer_of
 from rota.ops.context import Rota
 from rota.ops.keys import find_actor
 from rota.ops.secrets import hash_secret
@@ -56,12 +56,4 @@ def bearer_of(scope: Scope) -> str:
 
 def is_local(scope: Scope) -> bool:
     """Whether the request comes from this machine, over loopback or the control socket."""
-    client = scope.get("client")
-    if client is None or not client[0]:
-        return True
-    try:
-        address = ip_address(client[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+    return peer_of(scope).is_local

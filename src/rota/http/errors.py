@@ -1,11 +1,12 @@
 """Which status each error of ours has. How it is written down is the surface's."""
 
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
 
-from rota.core.errors import RotaError
+from rota.core.errors import RotaError, Throttled
 from rota.http.reply import Reply
 
 log = structlog.get_logger()
@@ -67,11 +68,13 @@ def answer_error(error: Exception, render: RenderError) -> Reply:
 def _headers(error: RotaError, status: int) -> Headers:
     if isinstance(error, MethodNotAllowed):
         return ((b"allow", ", ".join(error.allowed).encode()),)
+    if isinstance(error, Throttled):
+        return ((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))),)
     match status:
         case HTTPStatus.UNAUTHORIZED:
             return ((b"www-authenticate", b'Bearer realm="rota"'),)
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return ((b"connection", b"close"),)
-        case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
+        case HTTPStatus.SERVICE_UNAVAILABLE:
             return ((b"retry-after", b"1"),)
     return ()

@@ -112,6 +112,7 @@ class Listeners:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=LAST_WORDS_S,

@@ -62,7 +62,7 @@ def _operation(route: Route, known: dict[str, Any], error: dict[str, Any]) -> di
     if shape is not None:
         content = {"application/json": {"schema": known[_key(shape)]}}
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
-    if route.is_open:
+    if route.is_open or route.is_public:
         operation["security"] = [{}, {"bearer": []}]
     return operation
 
