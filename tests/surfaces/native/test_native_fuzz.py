@@ -52,7 +52,7 @@ RAW = st.binary(max_size=60) | st.sampled_from(ODD_BYTES)
 BODIES = [route for route in native.ROUTES if route.body is not None]
 QUERIES = [route for route in native.ROUTES if route.query is not None]
 TABLES = ("tasks", "runs", "slots", "events", "idempotency_keys")
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Target:
@@ -120,7 +120,7 @@ def test_any_bytes_as_a_body(target: Target, route: Route, body: bytes) -> None:
     check(target, before, *target.send(route.method, target.path(route), body, **JSON))
 
 
-@settings(QUIET, max_examples=300)
+@settings(QUIET, max_examples=150)
 @given(fields=st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=4))
 def test_any_fields_beside_those_a_task_needs(target: Target, fields: dict[str, Any]) -> None:
     before = target.stored()
@@ -132,7 +132,7 @@ def test_any_fields_beside_those_a_task_needs(target: Target, fields: dict[str, 
         assert target.send("DELETE", f"/v1/tasks/{told['id']}")[0] == 204
 
 
-@settings(QUIET, max_examples=300)
+@settings(QUIET, max_examples=150)
 @given(kind=st.sampled_from(["cron", "rrule", "once", "event", "calendar", "manual"]), fields=st.dictionaries(
     st.sampled_from(["expr", "at", "after_s", "timezone", "topic", "entries"]), VALUES, max_size=3))  # fmt: skip
 def test_any_schedule(target: Target, kind: str, fields: dict[str, Any]) -> None:

@@ -2,6 +2,4 @@
 
 from rota.surfaces.native.routes import ROUTES, app, control_app
 
-create_app = control_app
-
-__all__ = ["ROUTES", "app", "control_app", "create_app"]
+__all__ = ["ROUTES", "app", "control_app"]
