@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from tests.engine.checker import Checker, expect
 from tests.engine.machine import Crash, Work
-from tests.engine.world import World
+from tests.engine.world import MOST_TICKS, World
 from tests.factories import NOON
 
 from rota.core.actor import OPERATOR
@@ -278,7 +278,10 @@ class Simulation:
             self.world.clock.advance(min(longest_s, longest_s if next_s is None else next_s + late_s))
 
     def _work(self) -> None:
+        ticks = 0
         while self.is_up:
+            ticks += 1
+            expect(ticks < MOST_TICKS, "the loops never come to rest")
             try:
                 self.world.runner.poll()
                 due = self.world.due()
