@@ -5,7 +5,6 @@ from starlette.types import Receive
 from rota.core.errors import Invalid, TooLarge
 
 MAX_BODY = 10 * 1024 * 1024
-TOO_LARGE = f"the body is larger than {MAX_BODY // 1024 // 1024} MiB"
 
 
 class ClientGone(Exception):
@@ -18,7 +17,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int = M
     if not told.isdigit():
         raise Invalid.at("header.Content-Length", "is not a number")
     if len(told) > 18 or int(told) > most:
-        raise TooLarge(TOO_LARGE)
+        raise _too_large(most)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body"):
@@ -29,7 +28,7 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int = M
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > most:
-            raise TooLarge(TOO_LARGE)
+            raise _too_large(most)
     if message["type"] == "http.disconnect":
         raise ClientGone
     return _checked(b"".join(chunks), most)
@@ -37,5 +36,9 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int = M
 
 def _checked(body: bytes, most: int) -> bytes:
     if len(body) > most:
-        raise TooLarge(TOO_LARGE)
+        raise _too_large(most)
     return body
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {most // 1024 // 1024} MiB")

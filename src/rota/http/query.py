@@ -15,11 +15,12 @@ FIRST_YEAR, LAST_YEAR = 1900, 9990
 MOST_FIELDS = 100
 
 
-def read_query(model: type[T], raw: bytes) -> T:
-    """Raises Invalid at `query.<field>`, for unknown fields too."""
+def read_query(model: type[T], raw: bytes, *, lenient: bool = False) -> T:
+    """Raises Invalid at `query.<field>`; for unknown fields too, unless it is lenient."""
     fields = _fields(raw)
     known = [item.encode_name for item in structs.fields(model)]  # type: ignore[arg-type]
-    reading.check_known(fields, known, "query")
+    if not lenient:
+        reading.check_known(fields, known, "query")
     query = reading.convert(fields, model, "query", strict=False)
     problems = [problem for name, value in structs.asdict(query).items() for problem in _check(name, value)]  # type: ignore[arg-type]
     if problems:

@@ -1,6 +1,7 @@
 """What a handler answers with."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
 
@@ -39,6 +40,21 @@ class Reply(Struct, frozen=True):
             return [*SECURITY_HEADERS, *self.headers]
         length = (b"content-length", b"%d" % len(self.body))
         return [(b"content-type", self.media_type), length, *SECURITY_HEADERS, *self.headers]
+
+
+class PieceReply(Struct, frozen=True):
+    """One whole answer whose length is not known before, sent piece by piece."""
+
+    pieces: AsyncGenerator[bytes]
+    media_type: bytes
+
+    async def send(self, send: Send) -> None:
+        headers = [(b"content-type", self.media_type), *SECURITY_HEADERS]
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        async with aclosing(self.pieces) as pieces:
+            async for piece in pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 class EventReply(Struct, frozen=True):

@@ -1,6 +1,7 @@
 """One literal list of routes in, one app out: reading, authority, errors and replies are the same for every route."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -10,16 +11,19 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from rota.core.actor import Actor
+from rota.http.address import peer_of
 from rota.http.auth import Authenticate, is_local
 from rota.http.errors import MethodNotAllowed, NoSuchPath, RenderError, UnsupportedMediaType, answer_error, log
-from rota.http.limits import ClientGone, read_body
+from rota.http.limits import MAX_BODY, ClientGone, read_body
 from rota.http.query import read_query
-from rota.http.reply import EventReply, Reply
+from rota.http.reply import EventReply, PieceReply, Reply
 from rota.http.sse import send_events
+from rota.http.streams import StreamLimit
 from rota.ops import reading
 from rota.ops.context import Rota
 
 NOBODY = Actor(id="nobody", name="nobody", kind="user")
+EVENT_STREAM = "text/event-stream"
 JSON_TYPES = (b"application/json", b"application/merge-patch+json")
 
 
@@ -39,7 +43,8 @@ class Ask(NamedTuple):
         return None if value is None else value.decode("latin-1")
 
 
-Handler = Callable[[Ask], Awaitable[Reply | EventReply]]
+AnyReply = Reply | PieceReply | EventReply
+Handler = Callable[[Ask], Awaitable[AnyReply]]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -52,6 +57,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     errors      statuses it may answer beside those every route may
     is_open     needs no key on the machine itself
     is_public   needs no key from anywhere
+    most        bytes its body may have
+    lenient     passes over fields of the query that it does not know
     """
 
     method: str
@@ -68,6 +75,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     errors: tuple[int, ...] = ()
     is_open: bool = False
     is_public: bool = False
+    most: int = MAX_BODY
+    lenient: bool = False
 
     @cached_property
     def decoder(self) -> msgspec.json.Decoder[Any]:
@@ -82,7 +91,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise UnsupportedMediaType(
                 f"send JSON, not {media_type.decode('latin-1')[:100]}", hint="Content-Type: application/json"
             )
-        raw = await read_body(headers, receive)
+        raw = await read_body(headers, receive, self.most)
         if not raw and self.body_optional:
             raw = b"{}"
         elif not media_type:
@@ -93,30 +102,34 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 class Endpoint:
     """All methods of one path."""
 
-    def __init__(self, rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError) -> None:
+    def __init__(
+        self, rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError, streams: StreamLimit
+    ) -> None:
         self._rota = rota
         self._routes = {route.method: route for route in routes}
         self._authenticate = authenticate
         self._render = render
+        self._streams = streams
         if "GET" in self._routes:
             self._routes["HEAD"] = self._routes["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            reply = await self._answer(scope, receive)
-        except ClientGone:
-            return
-        except Exception as error:
-            reply = answer_error(error, self._render)
-        if isinstance(reply, Reply):
-            await reply.send(send)
-        elif scope["method"] == "HEAD":
-            await reply.chunks.aclose()
-            await Reply(200, b"", b"text/event-stream").send(send)
-        else:
-            await self._stream(reply, receive, send)
+        with ExitStack() as held:
+            try:
+                reply = await self._answer(scope, receive, held)
+            except ClientGone:
+                return
+            except Exception as error:
+                reply = answer_error(error, self._render)
+            if isinstance(reply, Reply | PieceReply):
+                await reply.send(send)
+            elif scope["method"] == "HEAD":
+                await reply.chunks.aclose()
+                await Reply(200, b"", EVENT_STREAM.encode()).send(send)
+            else:
+                await self._stream(reply, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Reply | EventReply:
+    async def _answer(self, scope: Scope, receive: Receive, held: ExitStack) -> AnyReply:
         route = self._routes.get(scope["method"])
         if route is None:
             raise MethodNotAllowed(f"{scope['method']} is not possible here", sorted(self._routes))
@@ -125,8 +138,10 @@ class Endpoint:
         if "\x00" in scope["path"]:
             raise NoSuchPath("there is nothing at this path")
         headers = dict(scope["headers"])
-        query = read_query(route.query, scope["query_string"]) if route.query else None
+        query = read_query(route.query, scope["query_string"], lenient=route.lenient) if route.query else None
         body = await route.read(receive, headers)
+        if route.media_type == EVENT_STREAM:
+            held.enter_context(self._streams.hold(peer_of(scope).address))
         return await route.handler(Ask(self._rota, actor, scope["path_params"], headers, body, query, scope))
 
     async def _stream(self, reply: EventReply, receive: Receive, send: Send) -> None:
@@ -138,15 +153,18 @@ class Endpoint:
             log.error("a stream failed", exc_info=error)
 
 
-def build_app(rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError) -> Router:
+def build_app(
+    rota: Rota, routes: Sequence[Route], authenticate: Authenticate, render: RenderError, streams: StreamLimit | None = None
+) -> Router:
     """The app of a surface. Unknown paths and methods are answered in the surface's own shape too.
 
     A router alone: every endpoint answers its errors itself, so nothing has to stand around all of them.
     """
     paths: dict[str, list[Route]] = {}
+    limit = streams or StreamLimit()
     for route in routes:
         paths.setdefault(route.path, []).append(route)
-    endpoints = [StarletteRoute(path, Endpoint(rota, group, authenticate, render)) for path, group in paths.items()]
+    endpoints = [StarletteRoute(path, Endpoint(rota, group, authenticate, render, limit)) for path, group in paths.items()]
 
     async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
         await answer_error(NoSuchPath("there is nothing at this path"), render).send(send)

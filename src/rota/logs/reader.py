@@ -66,12 +66,15 @@ class LogReader:
         found = _compile(pattern, regex=regex, case=case)
         return self._search(found, from_line, whole_blocks=not regex)
 
-    def raw(self, *, prefixes: bool = True) -> Iterator[bytes]:
+    def raw(self, *, prefixes: bool = True, from_line: int = 0, end_line: int | None = None) -> Iterator[bytes]:
         """The text of all lines there are, the same as in pages, with `[ERR] ` and `[SYSTEM] ` before lines of those streams."""
         with self._view() as view:
-            for record, data in view.blocks(0):
+            for record, data in view.blocks(from_line):
+                if end_line is not None and record.first_line >= end_line:
+                    return
                 prefix = _PREFIXES.get(record.stream, b"") if prefixes else b""
-                yield _prefixed(data, prefix) if prefix else data
+                part = _cut(record, data, from_line, end_line)
+                yield _prefixed(part, prefix) if prefix else part
 
     def _search(self, found: "re.Pattern[str]", from_line: int, *, whole_blocks: bool) -> Iterator[LogLine]:
         with self._view() as view:
@@ -108,6 +111,14 @@ def _split(record: Record, text: str, from_line: int, limit: int | None = None) 
         LogLine(n, at, stream, line, n == record.first_line and bool(record.flags & CONTINUED))
         for n, line in enumerate(texts[skip:end], record.first_line + skip)
     ]
+
+
+def _cut(record: Record, data: bytes, from_line: int, end_line: int | None) -> bytes:
+    if record.first_line >= from_line and (end_line is None or record.next_line <= end_line):
+        return data
+    end = None if end_line is None else end_line - record.first_line
+    lines = data.removesuffix(b"\n").split(b"\n")[max(0, from_line - record.first_line) : end]
+    return b"".join(line + b"\n" for line in lines)
 
 
 def _compile(pattern: str, *, regex: bool, case: bool) -> "re.Pattern[str]":

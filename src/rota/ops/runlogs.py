@@ -48,10 +48,11 @@ async def _follow(rota: Rota, reader: LogReader, run_id: str, from_line: int) ->
             elif page.finalized or over:
                 return
             else:
-                await _wait(growth)
+                await wait_for_growth(growth)
 
 
-async def _wait(growth: Growth | None) -> None:
+async def wait_for_growth(growth: Growth | None) -> None:
+    """Until there is more to read, or long enough to look for oneself."""
     if growth is None:
         await asyncio.sleep(LOOK_AGAIN_S)
         return

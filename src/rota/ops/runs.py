@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 from rota.bus import Watcher
 from rota.core.actor import Actor
@@ -50,7 +51,9 @@ async def list_attempts(rota: Rota, actor: Actor, run_id: str) -> list[Attempt]:
     return await rota.database.read(read)
 
 
-async def cancel_run(rota: Rota, actor: Actor, run_id: str, *, wait_s: float = 0.0) -> Receipt:
+async def cancel_run(
+    rota: Rota, actor: Actor, run_id: str, *, wait_s: float = 0.0, cause: Literal["cancel", "stop"] = "cancel"
+) -> Receipt:
     """Ask a run to end, and wait up to `wait_s` seconds for that. A run that had ended before it was asked answers
     `finished_first`; asking again answers the receipt as it stands.
 
@@ -60,7 +63,7 @@ async def cancel_run(rota: Rota, actor: Actor, run_id: str, *, wait_s: float = 0
 
     def write(c: Connection) -> tuple[Receipt, Task, list[Run]]:
         run, task = access.get_run(c, actor, run_id)
-        asked = runs.request_stop(c, run.id, "cancel", now)
+        asked = runs.request_stop(c, run.id, cause, now)
         ended = [asked] if asked is not None and asked.ended_at is not None else []
         ends.publish(c, rota, task, ended, now)
         first = Receipt(run_id=run.id, requested_at=now, ended_at=run.ended_at, result="finished_first")

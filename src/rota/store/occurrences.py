@@ -22,6 +22,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     owner_id   of that owner's tasks; None for the installation's
     task_ids   of these tasks (all of that owner); `id_range` adds those whose id lies in it, first and last included
+    within     only those whose id lies in it
     states     state and the reasons that count with it ("" for none); None for any reason
     created    from and to, both included
     exit_codes lowest and highest, both included
@@ -32,6 +33,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     owner_id: str | None = None
     task_ids: tuple[str, ...] | None = None
     id_range: tuple[str, str] | None = None
+    within: tuple[str, str] | None = None
     states: tuple[tuple[State, tuple[str, ...] | None], ...] | None = None
     triggers: tuple[Trigger, ...] | None = None
     created: tuple[datetime | None, datetime | None] = (None, None)
@@ -49,6 +51,14 @@ class Order(Struct, frozen=True):
 
     field: SortField | None = None
     direction: Direction = "desc"
+
+
+class Key(NamedTuple):
+    """An occurrence, the run it belongs to, and the task."""
+
+    id: str
+    run_id: str
+    task_id: str
 
 
 class _Source(NamedTuple):
@@ -100,7 +110,12 @@ FIND = """
     SELECT id FROM runs WHERE id = ? AND attempt_id IS NULL AND deleted_at IS NULL
     UNION ALL SELECT id FROM runs WHERE attempt_id = ? AND deleted_at IS NULL
     UNION ALL SELECT run_id FROM attempts WHERE id = ? AND deleted_at IS NULL"""
-# What ended attempts begin in their run's log, and where the current one begins.
+FIND_KEYS = (
+    "SELECT id, id, task_id FROM runs WHERE id IN ({values}) AND attempt_id IS NULL",
+    "SELECT attempt_id, id, task_id FROM runs WHERE attempt_id IN ({values}) AND attempt_id IS NOT NULL",
+    "SELECT id, run_id, task_id FROM attempts WHERE id IN ({values})",
+)
+# Where each ended attempt begins in its run's log, and where the current one does.
 LINES = """
     SELECT id, first_line FROM attempts WHERE run_id = ?
     UNION ALL SELECT COALESCE(attempt_id, id), first_line FROM runs WHERE id = ? ORDER BY first_line, id"""
@@ -124,6 +139,29 @@ def list_occurrences(c: Connection, wanted: Wanted, order: Order, limit: int, of
     values = [value for _, part in parts for value in part]
     found = c.rows(f"{union} ORDER BY {_by(order, 'place', 'id')} LIMIT ? OFFSET ?", (*values, limit, offset))
     return fetch_occurrences(c, [(row[0], row[1]) for row in found])
+
+
+def list_keys(c: Connection, wanted: Wanted, limit: int) -> list[Key]:
+    """The newest, without reading them whole."""
+    parts = [_part(source, wanted, Order(), limit) for source in SOURCES]
+    union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS p{number}" for number, (sql, _) in enumerate(parts))
+    values = [value for _, part in parts for value in part]
+    return [Key(row[0], row[1], row[2]) for row in c.rows(f"{union} ORDER BY id DESC LIMIT ?", (*values, limit))]
+
+
+def find_keys(c: Connection, ids: Sequence[str], *, deleted: bool = False) -> list[Key]:
+    """Those that exist, newest first; of those that are deleted, or of the others."""
+    shown = "IS NOT NULL" if deleted else "IS NULL"
+    values = [(each,) for each in ids]
+    found = {Key(*row) for sql in FIND_KEYS for row in c.batch(f"{sql} AND deleted_at {shown}", "text", values)}
+    return sorted(found, reverse=True)
+
+
+def list_live_runs(c: Connection, keys: Sequence[Key]) -> list[str]:
+    """The runs among them that are not over: an attempt that is over is not its run."""
+    current = {key.id for key in keys}
+    found = runs.get_runs(c, {key.run_id for key in keys})
+    return [run.id for run in found if run.ended_at is None and (run.attempt_id or run.id) in current]
 
 
 def count_occurrences(c: Connection, wanted: Wanted) -> int:
@@ -159,11 +197,8 @@ def find_lines(c: Connection, occurrence: Occurrence) -> tuple[int, int | None]:
 def _part(source: _Source, wanted: Wanted, order: Order, most: int) -> Condition:
     sql, values = _conditions(source, wanted)
     place = _place(source, order)
-    return (
-        f"SELECT {source.id} AS id, r.id AS run_id, {place} AS place FROM {source.tables} WHERE {sql} "
-        f"ORDER BY {_by(order, place, source.id)} LIMIT ?",
-        (*values, most),
-    )
+    select = f"SELECT {source.id} AS id, r.id AS run_id, r.task_id AS task_id, {place} AS place FROM {source.tables}"
+    return f"{select} WHERE {sql} ORDER BY {_by(order, place, source.id)} LIMIT ?", (*values, most)
 
 
 def _by(order: Order, place: str, occurrence_id: str) -> str:
@@ -198,6 +233,8 @@ def _each_condition(source: _Source, wanted: Wanted) -> Iterator[Condition]:
     yield source.where, ()
     yield _scope(source, wanted)
     yield (f"{source.deleted} IS NULL", ()) if wanted.deleted is None else (f"{source.deleted} >= ?", (to_us(wanted.deleted),))
+    if wanted.within is not None:
+        yield f"{source.id} BETWEEN ? AND ?", wanted.within
     if wanted.retries:
         yield source.is_retry, ()
     if wanted.states is not None:

@@ -27,6 +27,7 @@ _PRESENT = "FROM tasks WHERE status <> 'removed'"
 _OWNED = "COALESCE(owner_id, '') = ?"
 NAMES = f"SELECT name {_PRESENT} AND {_OWNED} ORDER BY name"
 ALL_NAMES = f"SELECT DISTINCT name {_PRESENT} ORDER BY name"
+NAMES_BY_ID = f"SELECT id, name FROM tasks WHERE {_OWNED}"
 PAGE = f"SELECT {COLUMNS} {_PRESENT} AND {_OWNED} AND id > ? ORDER BY id LIMIT ?"
 PAGE_OF_ALL = f"SELECT {COLUMNS} {_PRESENT} AND id > ? ORDER BY id LIMIT ?"
 ACTIVE = f"SELECT {COLUMNS} FROM tasks WHERE status = 'active' ORDER BY id"
@@ -87,6 +88,11 @@ def find_task_by_name(c: Connection, owner_id: str | None, name: str) -> Task | 
     """The owner's (None: the installation's) task of that name that is not removed."""
     row = c.row(FIND_BY_NAME, (owner_id or "", name))
     return None if row is None else _task(row)
+
+
+def list_names_by_id(c: Connection, owner_id: str | None) -> dict[str, str]:
+    """Of all tasks that the owner has or had, removed ones included."""
+    return dict(c.rows(NAMES_BY_ID, (owner_id or "",)))
 
 
 def list_names(c: Connection, owner_id: str | None, everyone: bool = False) -> list[str]:
