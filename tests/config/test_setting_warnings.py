@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rota.config import Finding, Loaded
-from rota.core.policy import Retry
+from rota.core.policy import Restart
 
 Load = Callable[..., Loaded]
 Refuse = Callable[..., list[Finding]]
@@ -22,7 +22,7 @@ def _warnings(loaded: Loaded) -> list[tuple[int, str, str]]:
         ('graceful_stop = "11s"', "graceful_stop", "longer than [daemon] shutdown_timeout"),
         ('shell = "/usr/bin/fish"', "shell", "not a POSIX shell"),
         ('catch_up = "all"', "catch_up", "no effect without a schedule"),
-        ('restart = "on_failure"', "restart", "tried again 3 times"),
+        ('retry_attempts = 1\nrestart = "on_failure"', "retry_attempts", "goes before it"),
         ('notify_on_failure = ["ops"]', "notify_on_failure", "not acted on"),
         ('notify = ["ops"]', "notify", "not acted on"),
         ("failures = [1]", "failures", "not acted on"),
@@ -51,7 +51,7 @@ def test_params_in_the_environment_reach_any_script(load_text: Load) -> None:
 
 def test_restart_of_a_task_goes_before_its_retries(load_text: Load) -> None:
     loaded = load_text('[defaults]\nstart_retries = 7\n[tasks.a]\nrun = "x"\nrestart = "on_failure"\nretry_attempts = 2\n')
-    assert loaded.units[0].spec.policy.retry == Retry(attempts=7, delay_s=1.0)
+    assert loaded.units[0].spec.policy.restart == Restart(start_retries=7)
 
 
 LATER_NAMES = """\

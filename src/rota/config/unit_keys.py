@@ -182,7 +182,7 @@ KEYS = (
         enum("never", "on_failure", hint=KEEP_ALIVE),
         "never",
         None,
-        "`on_failure`: retried after 1s, `start_retries` times.",
+        "`on_failure`: started again after 1s until it succeeds, or has failed fast more than `start_retries` times in a row.",
     ),
     UnitKey("restart_delay", S, duration(), "1s", "service.restart_delay_s", "Wait before an instance starts again."),
     UnitKey(

@@ -15,7 +15,7 @@ from rota.config.unit import Unit
 from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, NOTIFY_KEYS, TS, UnitKey, UnitKind, keys_of
 from rota.config.unit_warnings import warn_about
 from rota.config.variables import Variables, check_count, layered, read_variables
-from rota.core.policy import Dst, Policy, Retry
+from rota.core.policy import Dst, Policy, Restart
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
 from rota.core.task import TaskSpec
@@ -200,9 +200,11 @@ def _check_catch_up(table: Table, policy: Policy) -> None:
 
 
 def _with_restart(table: Table, policy: Policy, values: dict[str, Any], defaults: Defaults) -> Policy:
-    """`restart = "on_failure"` goes before retries: tried again after a second, given up like a service (RunWisp §8.2)."""
+    """`restart = "on_failure"` goes before retries, and is given up like a service (RunWisp §8.2)."""
     if values["restart"] != "on_failure":
         return policy
-    attempts = defaults.values.get("start_retries", 3)
-    table.warn(f"a failed run is tried again {attempts} times; a long healthy one does not begin the count anew", "restart")
-    return structs.replace(policy, retry=Retry(attempts=attempts, delay_s=1.0))
+    if policy.retry.attempts:
+        table.warn("has no effect: restart goes before it", "retry_attempts")
+    inherited = {"healthy_after": "healthy_after_s", "start_retries": "start_retries"}
+    given = {field: defaults.values[key] for key, field in inherited.items() if key in defaults.values}
+    return structs.replace(policy, restart=Restart(**given))

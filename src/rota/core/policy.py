@@ -23,6 +23,19 @@ class Retry(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     cap_s: Seconds = 300.0
 
 
+class Restart(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Keeps a task going until it succeeds, as a service's instance is kept alive (RunWisp §8.2). Goes before retries.
+
+    healthy_after_s  an attempt this long begins both counts anew
+    start_retries    more failures in a row than this, each before that, and it is given up
+    """
+
+    delay_s: Seconds = 1.0
+    backoff: Backoff = "constant"
+    healthy_after_s: SomeSeconds = 60.0
+    start_retries: Annotated[int, Meta(ge=0, le=100)] = 3
+
+
 class Dst(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What happens to wall times that do not exist or exist twice (design: one rule for all schedules).
 
@@ -62,6 +75,7 @@ class Policy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     priority: Annotated[int, Meta(ge=1, le=9)] = 5
     timeout_s: SomeSeconds | None = None
     retry: Retry = field(default_factory=Retry)
+    restart: Restart | None = None
     catch_up: CatchUp = "latest"
     max_catch_up: Annotated[int, Meta(ge=1, le=10_000)] = 100
     misfire_grace_s: Seconds | None = None

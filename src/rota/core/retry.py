@@ -1,7 +1,14 @@
 """When a failed attempt is tried again."""
 
+from collections.abc import Sequence
+
 from rota.core.outcome import Outcome
-from rota.core.policy import Backoff, Retry
+from rota.core.policy import Backoff, Restart, Retry
+
+# Longest wait of a growing restart curve, of services and of tasks alike (RunWisp §8.2).
+RESTART_CAP_S = 60.0
+# Earlier attempts than these change neither count.
+RECENT_ATTEMPTS = 128
 
 
 def delay_s(retry: Retry, failed_attempts: int, draw: float = 1.0) -> float:
@@ -34,3 +41,17 @@ def will_retry(retry: Retry, attempt: int, outcome: Outcome) -> bool:
     A crash is never retried by itself: what the attempt had done is unknown.
     """
     return outcome.is_failure and outcome.state != "crashed" and not outcome.final and attempt <= retry.attempts
+
+
+def restart_wait_s(restart: Restart, uptimes_s: Sequence[float]) -> float | None:
+    """Seconds before work that failed is started again; None gives it up (RunWisp §8.2).
+
+    uptimes_s  how long each of its attempts took, the one that failed now last; `RECENT_ATTEMPTS` of them are enough
+    """
+    restarts, fast = 0, 0
+    for uptime_s in uptimes_s:
+        healthy = uptime_s >= restart.healthy_after_s
+        restarts, fast = (1, 0) if healthy else (restarts + 1, fast + 1)
+    if fast > restart.start_retries:
+        return None
+    return curve_s(restart.backoff, restart.delay_s, RESTART_CAP_S, restarts)

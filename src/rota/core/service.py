@@ -9,9 +9,7 @@ from msgspec import Meta, Struct, structs
 from rota.core.errors import Invalid, Problem
 from rota.core.outcome import Outcome
 from rota.core.policy import Backoff, Seconds, SomeSeconds
-from rota.core.retry import curve_s
-
-RESTART_CAP_S = 60.0
+from rota.core.retry import RESTART_CAP_S, curve_s
 
 
 class ServicePolicy(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

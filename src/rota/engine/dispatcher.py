@@ -9,6 +9,7 @@ from rota.bus import LoopName
 from rota.core.limit import is_duplicate
 from rota.core.outcome import StopCause
 from rota.core.overlap import Occupancy, admit
+from rota.core.retry import RECENT_ATTEMPTS
 from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
@@ -16,7 +17,7 @@ from rota.engine.context import Engine
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.runners.base import Claim, Runner
-from rota.store import admission, fanout, runs
+from rota.store import admission, attempts, fanout, runs
 from rota.store.admission import Candidate
 from rota.store.database import Connection
 
@@ -139,7 +140,7 @@ class Dispatcher:
         claimed = self._claim(c, now, services)
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
-        claims = [Claim(known[run.task_id], run) for run in claimed]
+        claims = [_claim(c, known[run.task_id], run) for run in claimed]
         stops = admission.list_stops(c, self._engine.node)
         return Dispatched(claims, ended, stops, self._next_at(c, now), more=len(fresh) == BATCH)
 
@@ -245,3 +246,8 @@ class Dispatcher:
         oldest = None if admission.is_stopping(c, task_id) else admission.oldest_active(c, task_id)
         after = runs.request_stop(c, oldest.id, "replaced", now) if oldest else None
         return [after] if after is not None and after.ended_at else []
+
+
+def _claim(c: Connection, task: Task, run: Run) -> Claim:
+    asks = task.spec.policy.restart is not None and run.attempt > 1
+    return Claim(task, run, attempts.list_uptimes(c, run.id, RECENT_ATTEMPTS) if asks else [])

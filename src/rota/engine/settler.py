@@ -9,16 +9,17 @@ from msgspec.structs import replace
 
 from rota.bus import LoopName
 from rota.core import service, verdict
-from rota.core.outcome import Outcome
+from rota.core.retry import RECENT_ATTEMPTS
 from rota.core.run import Run
 from rota.core.service import Instance
+from rota.core.states import Reason
 from rota.core.task import Task
 from rota.core.verdict import Verdict
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.loop import Tick
 from rota.runners.base import Delivered, Finished, Runner
-from rota.store import fanout, instances, runs, settlement
+from rota.store import attempts, fanout, instances, runs, settlement
 from rota.store.database import Connection
 from rota.store.settlement import RetrySettlement, Settlement
 
@@ -44,6 +45,10 @@ class Judged(Struct, frozen=True):
         """Whether the attempt itself goes on. A crash is never retried."""
         return self.verdict.is_retry and self.finished.outcome.state == "crashed"
 
+    @property
+    def reason(self) -> Reason | None:
+        return "start_failed" if self.verdict.gave_up else self.finished.outcome.reason
+
     def settlement(self) -> Settlement:
         outcome = self.finished.outcome
         return Settlement(
@@ -53,14 +58,14 @@ class Judged(Struct, frozen=True):
             ended_at=self.finished.ended_at,
             exit_code=outcome.exit_code,
             error=outcome.error,
-            reason=outcome.reason,
+            reason=self.reason,
             output=outcome.output,
         )
 
     def ended(self) -> Run:
         outcome, at = self.finished.outcome, self.finished.ended_at
         return replace(
-            self.run, state=outcome.state, ended_at=at, exit_code=outcome.exit_code, error=outcome.error, reason=outcome.reason,
+            self.run, state=outcome.state, ended_at=at, exit_code=outcome.exit_code, error=outcome.error, reason=self.reason,
             output=outcome.output, holder=None,
         )  # fmt: skip
 
@@ -102,6 +107,9 @@ class Settler:
     async def settle(self, batch: Sequence[Finished], delivered: Sequence[Delivered] = ()) -> Settled:
         """Write what these attempts came to, then tell everybody. Raises Unavailable with nothing written."""
         now = self._engine.clock.now()
+        if self._runner.busy + len(batch) >= self._runner.capacity:
+            # It was full, so something may wait for these places: claimed in the transaction that settles them.
+            self._engine.bus.wake("dispatcher")
         done = await self._engine.database.write(lambda c: self._settle(c, batch, delivered, now))
         self._runner.acknowledge(batch)
         self._tell(done)
@@ -180,15 +188,21 @@ class Settler:
         running = {(run.id, run.fence): run for run in found if run.state == "running"}
         held = [(finished, running[key]) for finished in batch if (key := (finished.run_id, finished.fence)) in running]
         return [
-            Judged(finished, run, tasks[run.task_id], self._judge(tasks[run.task_id], run, finished.outcome, now))
+            Judged(finished, run, tasks[run.task_id], self._judge(c, tasks[run.task_id], run, finished, now))
             for finished, run in held
         ]
 
-    def _judge(self, task: Task, run: Run, outcome: Outcome, now: datetime) -> Verdict:
+    def _judge(self, c: Connection, task: Task, run: Run, finished: Finished, now: datetime) -> Verdict:
+        outcome, policy = finished.outcome, task.spec.policy
         if task.is_service:  # an instance is not retried but started again, by the supervisor
             return Verdict(outcome.state)
-        resumes = bool(task.spec.policy.resume_after_crash)
-        return verdict.judge(task.spec.policy, run.attempt, outcome, now, draw=self._engine.random.random(), resumes=resumes)
+        uptimes_s = (
+            [*attempts.list_uptimes(c, run.id, RECENT_ATTEMPTS), _uptime_s(run, finished.ended_at)] if policy.restart else []
+        )
+        return verdict.judge(
+            policy, run.attempt, outcome, now, draw=self._engine.random.random(),
+            resumes=bool(policy.resume_after_crash), uptimes_s=uptimes_s,
+        )  # fmt: skip
 
     def _follow_service(self, c: Connection, each: Judged, now: datetime) -> Run:
         """What the end of an instance's run means for its next one; the run as it stands afterwards."""
@@ -205,5 +219,6 @@ class Settler:
         return replace(run, reason="start_failed")
 
 
-def _uptime_s(run: Run) -> float:
-    return (run.ended_at - run.started_at).total_seconds() if run.started_at and run.ended_at else 0.0
+def _uptime_s(run: Run, ended_at: datetime | None = None) -> float:
+    ended_at = ended_at or run.ended_at
+    return (ended_at - run.started_at).total_seconds() if run.started_at and ended_at else 0.0

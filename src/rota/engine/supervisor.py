@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field, structs
 
 from rota.bus import LoopName
+from rota.core.retry import RESTART_CAP_S
 from rota.core.run import Run, Trigger
-from rota.core.service import RESTART_CAP_S, Dependency, Instance, ServicePolicy, ready_at
+from rota.core.service import Dependency, Instance, ServicePolicy, ready_at
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick

@@ -12,10 +12,14 @@ from rota.core.task import Task
 
 
 class Claim(Struct, frozen=True):
-    """An attempt to carry out. The run is `running` in the store, durably, with this attempt's number and fence."""
+    """An attempt to carry out. The run is `running` in the store, durably, with this attempt's number and fence.
+
+    uptimes_s  how long its earlier attempts took, for a policy with `restart`
+    """
 
     task: Task
     run: Run
+    uptimes_s: list[float] = []
 
 
 class Finished(Struct, frozen=True, kw_only=True):

@@ -155,7 +155,7 @@ class LocalRunner:
         policy, run = claim.task.spec.policy, claim.run
         context = self._context(claim, stop, log, secrets)
         if run.attempt > 1:
-            context.note(f"attempt {run.attempt} of {policy.retry.attempts + 1}")
+            context.note(f"attempt {run.attempt}" if policy.restart else f"attempt {run.attempt} of {policy.retry.attempts + 1}")
         shortage = self._logs.find_shortage()
         if shortage:
             context.note(f"not started: {shortage.text}")
@@ -194,8 +194,9 @@ class LocalRunner:
 
     def _close_log(self, claim: Claim, log: LogWriter, outcome: Outcome) -> None:
         """The log of a run that will be tried again stays open for the next attempt."""
-        now = self._clock.now()
-        if judge(claim.task.spec.policy, claim.run.attempt, outcome, now).is_retry:
+        now, run = self._clock.now(), claim.run
+        uptimes_s = [*claim.uptimes_s, (now - run.started_at).total_seconds() if run.started_at else 0.0]
+        if judge(claim.task.spec.policy, run.attempt, outcome, now, uptimes_s=uptimes_s).is_retry:
             log.close(_ms(now))
         else:
             log.finalize(_ms(now))

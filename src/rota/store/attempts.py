@@ -8,6 +8,7 @@ from rota.store.moments import from_us
 
 COLUMNS = "run_id, number, id, state, reason, created_at, started_at, ended_at, exit_code, error, first_line"
 OF_RUN = f"SELECT {COLUMNS} FROM attempts WHERE run_id = ? ORDER BY number"
+UPTIMES = "SELECT ended_at - started_at FROM attempts WHERE run_id = ? ORDER BY number DESC LIMIT ?"
 OF_RUNS = f"SELECT {COLUMNS} FROM attempts WHERE run_id IN ({{values}})"
 
 
@@ -22,6 +23,11 @@ def list_by_run(c: Connection, run_ids: Iterable[str]) -> dict[str, list[Attempt
     for row in sorted(c.batch(OF_RUNS, "text", [(run_id,) for run_id in found]), key=lambda row: (row[0], row[1])):
         found[row[0]].append(from_row(row))
     return found
+
+
+def list_uptimes(c: Connection, run_id: str, limit: int) -> list[float]:
+    """Seconds that the newest `limit` of them took, oldest first."""
+    return [row[0] / 1e6 for row in c.rows(UPTIMES, (run_id, limit))][::-1]
 
 
 def from_row(row: Row) -> Attempt:
