@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from msgspec import Struct, field
@@ -15,7 +16,7 @@ from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
-from rota.store import fanout, runs, slots, tasks, waiting
+from rota.store import fanout, gate, runs, slots, tasks, waiting
 from rota.store.database import Connection
 from rota.store.runs import NewRun
 from rota.store.slots import NewSlot
@@ -32,13 +33,21 @@ LATE = timedelta(seconds=30)
 SET_BACK = timedelta(hours=3)
 
 
+class Place(NamedTuple):
+    """Of a task among all jittered ones: its start lies that far behind its tick, and in a window that long (seconds)."""
+
+    offset_s: int
+    window_s: int
+
+
 class Firing(Struct):
     """What one pass writes for all due tasks together."""
 
     runs: list[NewRun] = field(default_factory=list)
     slots: list[NewSlot] = field(default_factory=list)
     cursors: list[Cursor] = field(default_factory=list)
-    offsets: dict[str, int] | None = None
+    places: dict[str, Place] | None = None
+    gated: list[gate.Entry] = field(default_factory=list)
     lag_s: float = 0.0
 
 
@@ -52,6 +61,7 @@ class Scheduler:
         self._awake_since = engine.clock.now()
         self._seen_at = self._awake_since
         self._seen_monotonic = engine.clock.monotonic()
+        self._next_at: datetime | None = None
 
     async def boot(self) -> None:
         """Plan every task anew from its cursor: the default zone, or the rules of a zone, may have changed meanwhile.
@@ -64,6 +74,7 @@ class Scheduler:
         self._engine.bus.wake("dispatcher")
 
     def _boot(self, c: Connection, now: datetime) -> list[NewRun]:
+        gate.forget_held(c)  # its ticks were slept through, like any other
         active = self._replan(c, now)
         starting = [task for task in active if task.spec.run_on_start and not task.is_service]
         started = [NewRun.of(task, self._engine.ids.new(), "startup", now) for task in starting]
@@ -89,13 +100,17 @@ class Scheduler:
     async def tick(self) -> Tick:
         engine, now = self._engine, self._engine.clock.now()
         await self._notice_jump(now)
-        firing, more, next_at = await engine.database.write(lambda c: self._fire(c, now))
+        expected = self._next_at is not None and self._next_at <= now
+        if expected:  # then the dispatcher sends its write right behind ours, into the same transaction
+            engine.bus.wake("dispatcher")
+        firing, more, self._next_at = await engine.database.write(lambda c: self._fire(c, now))
         if firing.runs:
             engine.vitals.fired += len(firing.runs)
             engine.vitals.lag_s = firing.lag_s
-            engine.bus.wake("dispatcher")
+            if not expected:
+                engine.bus.wake("dispatcher")
             engine.announce((new.run for new in firing.runs), "run.created")
-        return Tick({"tasks": len(firing.cursors), "runs": len(firing.runs)}, next_at=next_at, again=more)
+        return Tick({"tasks": len(firing.cursors), "runs": len(firing.runs)}, next_at=self._next_at, again=more)
 
     async def _notice_jump(self, now: datetime) -> None:
         """Compare the wall clock with steady time since the last pass."""
@@ -128,11 +143,14 @@ class Scheduler:
         schedule = self._engine.known.schedule(task)
         due = due_slots(schedule, task.cursor_at, now)
         verdicts = plan(due.slots, task.spec.policy, task.anchor_at, self._awake_since, now)
-        offset = self._jitter(c, task, firing)
+        place = self._place(c, task, firing)
         for slot in verdicts.made_up:
             self._add(firing, task, slot, now, trigger="catch_up")
         for slot in verdicts.on_time:
-            self._add(firing, task, slot, now, due_at=slot.at + offset)
+            self._add(firing, task, slot, now)
+            if place:
+                until_at = slot.at + timedelta(seconds=place.offset_s)
+                firing.gated.append(gate.Entry(firing.runs[-1].run.id, until_at, place.window_s))
             firing.lag_s = (now - slot.at).total_seconds()
         for slot in verdicts.repeats:
             self._add(firing, task, slot, now, ended=("skipped", "dst_fold"))
@@ -149,10 +167,9 @@ class Scheduler:
         now: datetime,
         *,
         trigger: Trigger = "schedule",
-        due_at: datetime | None = None,
         ended: tuple[State, Reason] | None = None,
     ) -> None:
-        new = NewRun.of(task, self._engine.ids.new(), trigger, now, nominal_at=slot.at, due_at=due_at, ended=ended)
+        new = NewRun.of(task, self._engine.ids.new(), trigger, now, nominal_at=slot.at, ended=ended)
         firing.runs.append(new)
         firing.slots.append(NewSlot(task.id, slot.at, new.run.id))
 
@@ -172,17 +189,20 @@ class Scheduler:
         taken = {slot.run_id for slot in firing.slots if (slot.task_id, slot.nominal_at) not in fresh and slot.outcome is None}
         firing.runs = [new for new in firing.runs if new.run.id not in taken]
         runs.insert_runs(c, firing.runs)
+        gate.enter(c, firing.gated)
         tasks.update_cursors(c, firing.cursors)
         ended = [(new.run, self._engine.known.task(new.run.task_id)) for new in firing.runs if new.run.ended_at]
         fanout.publish_ends(c, ended, self._engine.ids, now)
 
-    def _jitter(self, c: Connection, task: Task, firing: Firing) -> timedelta:
-        """How far this task starts behind its tick. All jittered tasks share the places, so they are placed together."""
+    def _place(self, c: Connection, task: Task, firing: Firing) -> Place | None:
+        """None for a task that starts at its tick. All jittered tasks share the places, so they are placed together."""
         if not task.spec.policy.jitter_s:
-            return timedelta(0)
-        if firing.offsets is None:
-            firing.offsets = jitter.offsets(self._windows(tasks.list_jittered(c)))
-        return timedelta(seconds=firing.offsets.get(task.id, 0))
+            return None
+        if firing.places is None:
+            windows = self._windows(tasks.list_jittered(c))
+            offsets = jitter.offsets(windows)
+            firing.places = {window.name: Place(offsets[window.name], window.length_s) for window in windows}
+        return firing.places.get(task.id)
 
     def _windows(self, jittered: Iterable[Task]) -> list[jitter.Window]:
         windows = (self._window(task) for task in jittered)

@@ -57,9 +57,10 @@ async def start_task(
         runs.insert_runs(c, [new])
         return Start(new.run, False), task
 
+    # Woken before the write is sent, it sends its own right behind: both are one transaction, and one flush of the disk.
+    rota.bus.wake("dispatcher")
     start, task = await rota.database.write(write)
     if not start.replayed:
-        rota.bus.wake("dispatcher")
         rota.tell_run("run.created", start.run, task)
     return start
 

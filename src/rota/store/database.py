@@ -21,9 +21,9 @@ class Database:
     """What the rest of Rota holds of its database. Made by `open_sqlite`, `open_postgres` or `open_database`.
 
     A function that is sent here gets a Connection inside a transaction and may run statements, nothing else: no waiting, no
-    calls back into this class. Its error undoes what it did, and nothing of the others that share its transaction. What a
-    write did is durable when its caller goes on. Unavailable is raised when there is no room or no database; the next
-    function finds out by itself whether that has passed.
+    calls back into this class. Writes run in the order in which they were sent. The error of one undoes what it did, and
+    nothing of the others that share its transaction. What a write did is durable when its caller goes on. Unavailable is raised
+    when there is no room or no database; the next function finds out by itself whether that has passed.
     """
 
     def __init__(self, driver: Driver, connection: Connection, *, threads: bool = True) -> None:
