@@ -13,7 +13,7 @@ import structlog
 from rota import __version__
 from rota import config as settings_file
 from rota.bus import Bus
-from rota.clock import SystemClock
+from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, diff_units, report, restart_only_changes
 from rota.core.errors import Conflict, Invalid, RotaError, Unavailable
 from rota.core.task import Task
@@ -31,6 +31,7 @@ from rota.http.listeners import Listeners
 from rota.ids import Ids
 from rota.logs import RunLogs
 from rota.ops.context import Rota
+from rota.ops.door import Door
 from rota.ops.installation import apply_file_tasks
 from rota.own_log import set_up_own_log
 from rota.runners import LocalRunner, ProcessLedger
@@ -63,7 +64,7 @@ class Server:
         self._settings = loaded.settings
         self._stopping = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
-        self._listeners = Listeners()
+        self._listeners = Listeners(loaded.settings.server.trust_proxy)
         clock, data = SystemClock(), loaded.settings.server.data
         ids, vitals = Ids(clock), Vitals(started_at=clock.now())
         self._database = _open(loaded.settings)
@@ -87,6 +88,7 @@ class Server:
             default_timezone=zone,
             growth=self._runner.growth,
             reload=self.reload,
+            door=_door(loaded.settings, clock),
             info={"data_dir": str(data), "config": str(self._source.path) if self._source.path else None, "timezone": zone},
         )
         self._dispatcher = Dispatcher(self._engine, self._runner)
@@ -227,6 +229,13 @@ def _run_in_loop(source: Source, loaded: Loaded) -> None:
 
 def _open(settings: Settings) -> Database:
     return open_database(settings.server.database.reveal() if settings.server.database else settings.server.data / "rota.db")
+
+
+def _door(settings: Settings, clock: Clock) -> Door:
+    access = settings.runwisp
+    if access.no_auth:
+        log.warning("AUTHENTICATION IS OFF: whoever reaches the RunWisp surface may start and stop everything on it")
+    return Door(clock, access.password.reveal() if access.password else None, is_open=access.no_auth)
 
 
 def _lines(error: RotaError) -> str:

@@ -10,6 +10,7 @@ from rota.cli.events import group as events_group
 from rota.cli.key import group as key_group
 from rota.cli.logs import command as logs_command
 from rota.cli.next import command as next_command
+from rota.cli.password import command as password_command
 from rota.cli.project import group as project_group
 from rota.cli.reload import command as reload_command
 from rota.cli.run import command as run_command
@@ -36,6 +37,7 @@ COMMANDS: tuple[click.Command, ...] = (
     agent_group,
     key_group,
     project_group,
+    password_command,
 )
 
 

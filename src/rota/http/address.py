@@ -7,6 +7,7 @@ from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEY = "rota.peer"
+UNKNOWN = "unknown"
 FORWARDED = (b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"forwarded", b"x-real-ip")
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 
@@ -37,7 +38,10 @@ def behind_proxies(app: ASGIApp, trusted: Sequence[str]) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        peer = scope[KEY] = find_peer(scope, networks)
+        peer = find_peer(scope, networks)
+        if peer.address is None:  # a connection that broke already; it must not pass for the control socket
+            peer = Peer(UNKNOWN, peer.is_https, peer.host, is_local=False)
+        scope[KEY] = peer
         await app(scope, receive, _with_hsts(send) if peer.is_https else send)
 
     return serve

@@ -45,13 +45,18 @@ def by_bearer(rota: Rota, kind: KeyKind) -> Authenticate:
 
 def bearer_of(scope: Scope) -> str:
     """The token of the Authorization header (RFC 6750 §2.1). Raises Unauthorized."""
+    token = find_bearer(scope)
+    if token is None:
+        raise Unauthorized("this needs a key", hint="Authorization: Bearer <key>; an operator makes one with rota key add")
+    return token
+
+
+def find_bearer(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
-            if scheme.lower() == "bearer" and token.strip():
-                return str(token.strip())
-            break
-    raise Unauthorized("this needs a key", hint="Authorization: Bearer <key>; an operator makes one with rota key add")
+            return str(token.strip()) or None if scheme.lower() == "bearer" else None
+    return None
 
 
 def is_local(scope: Scope) -> bool:

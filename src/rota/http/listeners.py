@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import format_datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from rota.clock import SystemClock
 from rota.core.errors import Unavailable
+from rota.http.address import behind_proxies
 
 BACKLOG = 2048
 # Streams that are still open when the server stops are cut after this; their readers resume elsewhere.
@@ -53,9 +54,13 @@ class _Server(uvicorn.Server):
 
 
 class Listeners:
-    """Opens all sockets before it serves any, so that an address in use stops the start and nothing else."""
+    """Opens all sockets before it serves any, so that an address in use stops the start and nothing else.
 
-    def __init__(self) -> None:
+    trusted  networks of the proxies whose forwarded headers count
+    """
+
+    def __init__(self, trusted: Sequence[str] = ()) -> None:
+        self._trusted = trusted
         self._servers: list[tuple[_Server, socket.socket]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._paths: list[Path] = []
@@ -72,7 +77,7 @@ class Listeners:
         except OSError as error:
             bound.close()
             raise Unavailable(f"cannot listen on {address}: {error.strerror or error}") from error
-        self._add(bound, app)
+        self._add(bound, behind_proxies(app, self._trusted))
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         return f"{shown}:{bound.getsockname()[1]}"
 

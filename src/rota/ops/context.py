@@ -1,19 +1,25 @@
 """What every operation is given."""
 
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rota.bus import Bus
-from rota.clock import Clock
+from rota.clock import Clock, SystemClock
+from rota.config import Settings, load
+from rota.config.origin import Origin
 from rota.core.errors import Unavailable
 from rota.core.run import Run
 from rota.core.schedule import Schedule, compile_schedule
 from rota.core.task import Task
 from rota.ids import Ids
 from rota.logs import Growth, RunLogs
+from rota.ops.door import Door
+from rota.ops.machine import Machine
+from rota.own_log import OwnLog
 from rota.store.database import Database
 from rota.vitals import Vitals
 
@@ -21,6 +27,23 @@ from rota.vitals import Vitals
 async def no_reload() -> dict[str, Any]:
     """Stands where no server runs."""
     raise Unavailable("there is no running server to reload", hint="start it: rota serve")
+
+
+class VariableFiles(Struct, frozen=True):
+    """Where a unit of the settings file takes variables from, as that file says it. What is in them is told nowhere."""
+
+    env_file: str | None = None
+    secrets_file: str | None = None
+
+
+def no_files(_name: str) -> VariableFiles:
+    """Of a task that no settings file defines."""
+    return VariableFiles()
+
+
+def default_settings() -> Settings:
+    """Where none were read."""
+    return load(None, {}).settings
 
 
 class LogGrowth(Protocol):
@@ -35,7 +58,12 @@ class Rota(Struct, kw_only=True):
 
     growth  tells followers that a log has grown; None where no run is carried out
     reload  reads the settings again, all or nothing; its answer is told to the asker
+    door    lets in who knows the installation's password
     info    facts about this server that anyone with a key may know, beside version and start
+    origin  the settings file, as it was read last
+    files_of  where the unit of that name takes variables from
+    own_log   the server's own log
+    machine   how busy it is
     """
 
     database: Database
@@ -47,7 +75,13 @@ class Rota(Struct, kw_only=True):
     default_timezone: str = "UTC"
     growth: LogGrowth | None = None
     reload: Callable[[], Awaitable[dict[str, Any]]] = no_reload
+    door: Door = field(default_factory=lambda: Door(SystemClock()))
     info: dict[str, Any] = {}
+    settings: Settings = field(default_factory=default_settings)
+    origin: Origin = field(default_factory=Origin)
+    files_of: Callable[[str], VariableFiles] = no_files
+    own_log: OwnLog = field(default_factory=lambda: OwnLog(sys.stderr))
+    machine: Machine = field(default_factory=Machine)
 
     def schedule_of(self, task: Task) -> Schedule:
         spec = task.spec

@@ -207,3 +207,84 @@ CREATE TABLE settings (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
 );
+
+CREATE TABLE revoked_tokens (
+    id         {id} PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX revoked_tokens_expire ON revoked_tokens (expires_at);
+
+-- What is to be told to somebody outside, written with the change that it tells of.
+CREATE TABLE deliveries (
+    id         {id} PRIMARY KEY,
+    lane       TEXT NOT NULL,                   -- order is kept within one
+    target     TEXT NOT NULL,
+    address    TEXT NOT NULL,
+    form       TEXT,
+    body       TEXT,
+    mergeable  INTEGER NOT NULL DEFAULT 0,
+    run_id     {id},
+    owner_id   {id},
+    status     TEXT NOT NULL,                   -- waiting · delivered · failed · merged · dropped
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    holder     TEXT,                            -- being sent by this server
+    created_at BIGINT NOT NULL,
+    due_at     BIGINT NOT NULL,
+    give_up_at BIGINT,                          -- NULL: a single try
+    ended_at   BIGINT,
+    error      TEXT
+);
+CREATE INDEX deliveries_due ON deliveries (target, due_at, id) WHERE status = 'waiting' AND holder IS NULL;
+CREATE INDEX deliveries_lane ON deliveries (lane, id) WHERE status = 'waiting';
+CREATE INDEX deliveries_held ON deliveries (holder) WHERE holder IS NOT NULL;
+CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX deliveries_run ON deliveries (run_id, id) WHERE run_id IS NOT NULL;
+
+CREATE TABLE delivery_attempts (
+    delivery_id {id} NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    number      INTEGER NOT NULL,
+    at          BIGINT NOT NULL,
+    duration_s  DOUBLE PRECISION NOT NULL,
+    code        INTEGER,
+    error       TEXT,
+    PRIMARY KEY (delivery_id, number)
+);
+
+CREATE TABLE callbacks (
+    run_id     {id} PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    url        TEXT NOT NULL,
+    form       TEXT NOT NULL,
+    is_retried INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE notifications (
+    id          {id} PRIMARY KEY,
+    owner_id    {id},
+    kind        TEXT NOT NULL,
+    severity    TEXT NOT NULL,
+    title       TEXT NOT NULL,
+    body        TEXT NOT NULL,
+    task_id     {id},
+    task_name   TEXT,
+    run_id      {id},
+    fingerprint TEXT NOT NULL,
+    count       INTEGER NOT NULL,
+    occurrences TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    last_at     BIGINT NOT NULL,
+    read_at     BIGINT,
+    untold      INTEGER NOT NULL DEFAULT 1      -- watchers have not heard of the last change
+);
+CREATE INDEX notifications_unread ON notifications (COALESCE(owner_id, '')) WHERE read_at IS NULL;
+CREATE INDEX notifications_owner ON notifications (COALESCE(owner_id, ''), id);
+CREATE INDEX notifications_untold ON notifications (id) WHERE untold = 1;
+
+-- Like happenings that are told together.
+CREATE TABLE alerts (
+    fingerprint     TEXT PRIMARY KEY,
+    ends_at         BIGINT NOT NULL,
+    held            INTEGER NOT NULL DEFAULT 0,
+    note            TEXT NOT NULL,
+    notification_id {id}
+);
+CREATE INDEX alerts_ends ON alerts (ends_at);
