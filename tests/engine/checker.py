@@ -36,6 +36,10 @@ SLOTS = "SELECT nominal_at FROM slots WHERE task_id = ? AND nominal_at > ? AND n
 OUTCOMES = """
     SELECT slots.task_id, slots.nominal_at, slots.outcome, slots.reason, runs.id, runs.state, runs.reason, runs.attempt
     FROM slots LEFT JOIN runs ON runs.id = slots.run_id"""
+# A run that is `missed` speaks for a whole sleep, and names its newest slot.
+DOUBLES = """
+    SELECT task_id, nominal_at, COUNT(*) FROM runs WHERE nominal_at IS NOT NULL AND state <> 'missed'
+    GROUP BY task_id, nominal_at HAVING COUNT(*) > 1"""
 CAUSED = "SELECT task_id, cause_run_id FROM runs WHERE cause_run_id IS NOT NULL"
 ALL_RUNS = "SELECT id, task_id, state, reason, attempt FROM runs"
 EVENTS = "SELECT topic, cause_run_id FROM events WHERE cause_run_id IS NOT NULL"
@@ -167,7 +171,8 @@ class Checker:
         found = []
         for run_id, task_id, admission, due_at, key, _ in pending:
             has_place = places[task_id] < self._tasks[task_id].spec.policy.max_concurrent and (key is None or key not in keys)
-            could = {"ready": has_room, "held": has_place, "new": from_us(due_at) <= now}
+            is_due = from_us(due_at) <= now
+            could = {"ready": has_room, "held": has_place, "new": is_due, "ticked": is_due, "gated": is_due}
             if could[admission]:
                 found.append((f"is {admission} and not started", run_id))
         return found
@@ -191,6 +196,8 @@ class Checker:
                 expect(explained, "the slot of", name, "at", from_us(at), "was not started, and is", told, why or reason)
             elif state in ("succeeded", "failed"):
                 expect(self._world.machine.starts[run_id] >= 1, "run", run_id, "is", state, "and was never started")
+        for task_id, at, count in c.rows(DOUBLES):
+            raise Broken(f"{count} runs stand for the slot of {self._tasks[task_id].name} at {from_us(at)}")
         self._check_events(c)
 
     def _check_events(self, c: Connection) -> None:
