@@ -33,7 +33,7 @@ def measure(quick: bool) -> list[Figure]:
     return [
         figure(
             f"{TASKS} shell tasks due at one instant: to the last start", last_start, "s", reference=reference,
-            reference_name=name, floor=1.5, goal=1.5, less_is_better=True,
+            reference_name=name, floor=1.5, less_is_better=True,
             note="the last claim, of at most 64 at one time (the default), so all but the last few have ended",
         ),
         figure(

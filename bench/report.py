@@ -15,19 +15,19 @@ def print_table(figures: Iterable[Figure]) -> None:
     for each in figures:
         table.add_row(
             each.name + (f"\n[dim]{each.note}[/]" if each.note else ""),
-            f"{_number(each.ours)} {each.unit}",
-            "" if each.reference is None else f"{_number(each.reference)} {each.unit}\n[dim]{each.reference_name}[/]",
-            _number(each.ratio),
-            _target(each.floor, each),
-            _target(each.goal, each),
+            f"{number(each.ours)} {each.unit}",
+            "" if each.reference is None else f"{number(each.reference)} {each.unit}\n[dim]{each.reference_name}[/]",
+            number(each.ratio),
+            target(each.floor, each),
+            target(each.goal, each),
             f"[{COLORS[each.met]}]{each.met}[/]",
         )
     Console(width=150).print(table)
 
 
-def _target(value: float | None, each: Figure) -> str:
-    return "" if value is None else f"{_number(value)} {'x' if each.judged == 'ratio' else each.unit}"
+def target(value: float | None, each: Figure) -> str:
+    return "" if value is None else f"{number(value)} {'x' if each.judged == 'ratio' else each.unit}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     return "" if value is None else f"{value:,.10g}"
