@@ -23,7 +23,6 @@ def _warnings(loaded: Loaded) -> list[tuple[int, str, str]]:
         ('shell = "/usr/bin/fish"', "shell", "not a POSIX shell"),
         ('catch_up = "all"', "catch_up", "no effect without a schedule"),
         ('retry_attempts = 1\nrestart = "on_failure"', "retry_attempts", "goes before it"),
-        ('notify_on_failure = ["ops"]', "notify_on_failure", "not acted on"),
         ('notify = ["ops"]', "notify", "not acted on"),
         ("failures = [1]", "failures", "not acted on"),
     ],
@@ -111,13 +110,9 @@ tls = "auto"
 tls_cert = "c.pem"
 tls_key = "k.pem"
 allow_cloud_dispatch = true
-[notify]
-history_keep = 5
-[[notifier]]
-id = "ops"
+[notifiers.ops]
 type = "slack"
-webhook_url = "https://example.com"
-[[notification_route]]
+[[route]]
 notify = ["ops"]
 [compose.stack]
 mode = "stack"
@@ -140,12 +135,11 @@ def test_what_is_not_acted_on_loads_and_says_so(load_text: Load) -> None:
         (2, "daemon.tls"),
         (3, "daemon.tls_cert"),
         (4, "daemon.tls_key"),
-        (6, "notify"),
-        (8, "notifier"),
-        (12, "notification_route"),
-        (14, "compose"),
-        (16, "tasks.in-compose"),
-        (21, "services.b"),
+        (6, "notifiers"),
+        (8, "route"),
+        (10, "compose"),
+        (12, "tasks.in-compose"),
+        (17, "services.b"),
     ]
     assert all("not acted on by this version" in message for _, _, message in _warnings(loaded))
 

@@ -3,10 +3,11 @@
 from rota.config.diff import Changed, Diff, diff_units, restart_only_changes
 from rota.config.findings import Finding
 from rota.config.load import Loaded, find_file, load
+from rota.config.notify import Notifier, Notifying
 from rota.config.reference import render_reference
 from rota.config.report import report
 from rota.config.secret import Secret
-from rota.config.settings import Daemon, Listener, Outgoing, RunwispAccess, Scheduler, Server, Settings, Storage
+from rota.config.settings import Daemon, Listener, NotifyRules, Outgoing, RunwispAccess, Scheduler, Server, Settings, Storage
 from rota.config.unit import Unit
 
 __all__ = [
@@ -16,6 +17,9 @@ __all__ = [
     "Finding",
     "Listener",
     "Loaded",
+    "Notifier",
+    "NotifyRules",
+    "Notifying",
     "Outgoing",
     "RunwispAccess",
     "Scheduler",

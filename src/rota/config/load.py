@@ -9,6 +9,7 @@ from rota.config.aliases import modernise_root
 from rota.config.document import Document, Table, read_document
 from rota.config.findings import Finding, Findings, in_order
 from rota.config.kinds import PATH, BadValue, list_of
+from rota.config.notify import Notifying, read_notifying
 from rota.config.settings import Settings, build_settings
 from rota.config.table import IGNORED_SECTIONS, SECTIONS
 from rota.config.unit import Unit
@@ -16,8 +17,8 @@ from rota.config.unit_keys import UnitKind
 from rota.config.units import Defaults, read_defaults, read_unit, unit_tables
 from rota.core.service import check_dependencies
 
-POOLED = ("tasks", "services")
-ROOT_ONLY = (*SECTIONS, "defaults", "listen", "notify")
+POOLED = ("tasks", "services", "notifier", "notification_route")
+ROOT_ONLY = (*SECTIONS, "defaults", "listen")
 FILE_NAMES = ("rota.toml", "runwisp.toml")
 
 
@@ -27,6 +28,7 @@ class Loaded(Struct, frozen=True):
     settings: Settings
     units: list[Unit]
     warnings: list[Finding]
+    notifying: Notifying = Notifying()
 
 
 def find_file(directory: Path, environ: Mapping[str, str]) -> Path | None:
@@ -56,9 +58,10 @@ def load(
         modernise_root(root.root)
     settings = build_settings(root.root if root else None, environ, flags or {}, etc, findings)
     units = _read_units(documents, settings)
+    notifying = read_notifying(documents, [table for document in documents for _, table in unit_tables(document)])
     findings.raise_errors(str(path or ""))
     assert settings is not None  # noqa: S101  no errors, so it was built
-    return Loaded(settings, units, in_order(findings.warnings))
+    return Loaded(settings, units, in_order(findings.warnings), notifying)
 
 
 def _read_units(documents: list[Document], settings: Settings | None) -> list[Unit]:

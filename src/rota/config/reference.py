@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from rota.config.aliases import RENAMED
+from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
 from rota.config.table import IGNORED_SECTIONS, LISTEN, TABLE, Setting
-from rota.config.unit_keys import COMPOSE_KEYS, KEYS, NOTIFY_KEYS, UnitKey
+from rota.config.unit_keys import COMPOSE_KEYS, KEYS, LATER_KEYS, UnitKey
+from rota.core.notification import ROUTED
 
 SYNTAX = """\
 # Settings
@@ -63,7 +65,18 @@ Read and not acted on by this version, with a warning: {ignored}. A unit that co
 def render_reference() -> str:
     """The whole page, Markdown."""
     sections = dict.fromkeys(setting.section for setting in TABLE)
-    parts = [SYNTAX, *(_section(name) for name in sections), _listen(), UNITS, _units(), PARAMS, _modifiers(), _later()]
+    parts = [
+        SYNTAX,
+        *(_section(name) for name in sections),
+        _listen(),
+        _notifiers(),
+        _routes(),
+        UNITS,
+        _units(),
+        PARAMS,
+        _modifiers(),
+        _later(),
+    ]
     return "\n".join(parts)
 
 
@@ -88,6 +101,22 @@ def _listen() -> str:
     return f"## `[[listen]]`\n\nA further listener, with one surface at its root.\n\n{_table(('Key', 'Type', 'Meaning'), rows)}"
 
 
+def _notifiers() -> str:
+    rows = [("all", key) for key in COMMON_KEYS] + [(f"`{name}`", key) for name, keys in TYPES.items() for key in keys]
+    cells = (
+        (of, f"`{key.name}`{'°' if key.ours else ''}", key.kind.name, "yes" if key.required else "", key.meaning)
+        for of, key in rows
+    )
+    table = _table(("`type`", "Key", "Type", "Needed", "Meaning"), cells)
+    return f"## `[[notifier]]`\n\nSomebody to tell. Included files may have some too. Keys marked ° are Rota's own.\n\n{table}"
+
+
+def _routes() -> str:
+    rows = ((f"`{key}`", kind.name, meaning) for key, (kind, meaning) in ROUTE_KEYS.items())
+    kinds = ", ".join(f"`{kind}`" for kind in sorted(ROUTED))
+    return f"## `[[notification_route]]`\n\nWho is told of what. Kinds: {kinds}.\n\n{_table(('Key', 'Type', 'Meaning'), rows)}"
+
+
 def _units() -> str:
     return _table(("Key", "On", "Type", "Default", "Meaning"), map(_unit_cells, KEYS))
 
@@ -104,7 +133,7 @@ def _modifiers() -> str:
 
 def _later() -> str:
     aliases = ", ".join(f"`{old}` (`{new}`)" for old, new in RENAMED.items())
-    keys = ", ".join(f"`{key}`" for key in (*NOTIFY_KEYS, *COMPOSE_KEYS))
+    keys = ", ".join(f"`{key}`" for key in (*LATER_KEYS, *COMPOSE_KEYS))
     sections = ", ".join(f"`[{name}]`" for name in IGNORED_SECTIONS)
     return LATER.format(aliases=aliases, ignored=f"{sections}, `[daemon]` `tls`, `tls_cert` and `tls_key`, and of units {keys}")
 

@@ -60,6 +60,18 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     allow: tuple[str, ...]
 
 
+class NotifyRules(Struct, frozen=True, kw_only=True):
+    """[notify] as RunWisp has it; spans are seconds."""
+
+    global_notifiers: tuple[str, ...]
+    default_timeout: float
+    history_keep: int
+    history_keep_for: float
+    coalesce_window: float
+    occurrence_ring: int
+    coalesce_outbound: bool
+
+
 class RunwispAccess(Struct, frozen=True, kw_only=True):
     password: Secret | None
     no_auth: bool
@@ -80,6 +92,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     storage: Storage
     daemon: Daemon
     outgoing: Outgoing
+    notify: NotifyRules
     runwisp: RunwispAccess
     listen: tuple[Listener, ...]
 
@@ -229,6 +242,7 @@ def _assemble(values: Values, listeners: tuple[Listener, ...]) -> Settings:
         storage=Storage(**section("storage")),
         daemon=Daemon(**section("daemon")),
         outgoing=Outgoing(**section("outgoing")),
+        notify=NotifyRules(**section("notify")),
         runwisp=RunwispAccess(**section("runwisp")),
         listen=listeners,
     )

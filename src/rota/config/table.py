@@ -17,6 +17,7 @@ from rota.config.kinds import (
     integer,
     list_of,
 )
+from rota.config.notify_keys import TARGET
 from rota.config.quantities import duration, size
 
 
@@ -156,6 +157,21 @@ TABLE = (
         ("ROTA_OUTGOING_ALLOW",),
     ),
     Setting(
+        "notify",
+        "global_notifiers",
+        list_of(TARGET),
+        "inapp",
+        "Told of every failure, and beside every other list. Empty: silence.",
+    ),
+    Setting("notify", "default_timeout", duration(), "5m", "How long a delivery is tried before it is given up."),
+    Setting("notify", "history_keep", integer(1, 1_000_000), "1024", "Notifications that the bell keeps."),
+    Setting("notify", "history_keep_for", duration(positive=True), "90d", "How long it keeps them."),
+    Setting(
+        "notify", "coalesce_window", duration(), "1h", "How long like notifications are held back after one was sent. 0: never."
+    ),
+    Setting("notify", "occurrence_ring", integer(1, 1000), "10", "How many are held back at most before a word in between."),
+    Setting("notify", "coalesce_outbound", BOOLEAN, "true", "`false` holds nothing back outside the bell."),
+    Setting(
         "runwisp",
         "password",
         SECRET,
@@ -187,5 +203,5 @@ IGNORED_KEYS = {
     ("daemon", "tls_key"): PATH,
     ("daemon", "allow_cloud_dispatch"): BOOLEAN,
 }
-IGNORED_SECTIONS = ("compose", "notify", "notifier", "notification_route", "notifiers", "route")
+IGNORED_SECTIONS = ("compose", "notifiers", "route")
 SECTIONS = tuple(dict.fromkeys(setting.section for setting in TABLE if setting.in_file))

@@ -27,6 +27,7 @@ from rota.config.kinds import (
     list_of,
     read_each,
 )
+from rota.config.notify_keys import TARGET
 from rota.config.quantities import DAY_S, duration, size
 from rota.core.policy import LONGEST_S
 
@@ -249,11 +250,23 @@ KEYS = (
     UnitKey("env_file", TS, PATH, None, None, "More of them, `KEY=VALUE` lines.", inherits=True),
     UnitKey("secrets", TS, ENV, None, None, "Variables that are shown nowhere and masked in logs.", inherits=True),
     UnitKey("secrets_file", TS, PATH, None, None, "More of them, `KEY=VALUE` lines.", inherits=True),
+    UnitKey(
+        "notify_on_failure",
+        TS,
+        list_of(TARGET),
+        None,
+        "spec.notify.on_failure",
+        "Notifiers (`id`, `id:recipient`, `inapp`) told of failures, beside the global ones.",
+    ),
+    UnitKey("notify_on_success", TS, list_of(TARGET), None, "spec.notify.on_success", "Notifiers told of successes."),
+    UnitKey(
+        "notify_on_missed", T, BOOLEAN, "true", "spec.notify.on_missed", "`false`: nobody hears of missed ticks.", inherits=True
+    ),
     UnitKey("params", T, PARAMS, None, None, "What a run may be given (a list), or default values (a table, ours)."),
 )
 
 INHERITED = {key.name: key for key in KEYS if key.inherits}
-NOTIFY_KEYS = ("notify_on_failure", "notify_on_success", "notify_on_missed", "notify", "failures")
+LATER_KEYS = ("notify", "failures")
 COMPOSE_KEYS = ("compose_file", "compose_service", "compose_mode")
 
 

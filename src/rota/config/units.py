@@ -12,13 +12,13 @@ from rota.config.params import read_params
 from rota.config.schedules import READERS, read_schedule
 from rota.config.structs import read_struct
 from rota.config.unit import Unit
-from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, NOTIFY_KEYS, TS, UnitKey, UnitKind, keys_of
+from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, LATER_KEYS, TS, UnitKey, UnitKind, keys_of
 from rota.config.unit_warnings import warn_about
 from rota.config.variables import Variables, check_count, layered, read_variables
 from rota.core.policy import Dst, Policy, Restart
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
-from rota.core.task import TaskSpec
+from rota.core.task import Notify, TaskSpec
 from rota.core.work import Shell, Work
 
 # RunWisp suppresses the repeated wall times of interval-like expressions.
@@ -40,8 +40,8 @@ def read_defaults(root: Table) -> Defaults:
         return Defaults({}, Variables({}, {}))
     modernise_unit(table)
     known = {key.name: "tasks and services, not of [defaults]" for kind in TS for key in keys_of(kind).values()}
-    table.refuse_unknown([*INHERITED, *NOTIFY_KEYS], known)
-    _note_notify(table)
+    table.refuse_unknown([*INHERITED, *LATER_KEYS], known)
+    _note_later(table)
     plain = {name: key for name, key in INHERITED.items() if name not in VARIABLE_KEYS}
     return Defaults(_given(table, plain), read_variables(table))
 
@@ -65,8 +65,8 @@ def read_unit(unit_kind: UnitKind, table: Table, defaults: Defaults, shutdown_ti
     keys = keys_of(unit_kind)
     other: UnitKind = "services" if unit_kind == "tasks" else "tasks"
     homes = dict.fromkeys(keys_of(other), f"{other}, not of {unit_kind}")
-    table.refuse_unknown([*keys, *NOTIFY_KEYS, *COMPOSE_KEYS], homes)
-    _note_notify(table)
+    table.refuse_unknown([*keys, *LATER_KEYS, *COMPOSE_KEYS], homes)
+    _note_later(table)
     if any(key in table.values for key in COMPOSE_KEYS):
         table.warn("is backed by compose, which is not acted on by this version; it is left out")
         return None
@@ -94,8 +94,8 @@ def _check_name(table: Table) -> None:
         table.error(f"the name {error}", on_key=True)
 
 
-def _note_notify(table: Table) -> None:
-    for key in NOTIFY_KEYS:
+def _note_later(table: Table) -> None:
+    for key in LATER_KEYS:
         if key in table.values:
             table.warn("is not acted on by this version", key)
 
@@ -125,6 +125,7 @@ def _read_spec(
     unit_kind: UnitKind, table: Table, values: dict[str, Any], variables: Variables, defaults: Defaults
 ) -> TaskSpec | None:
     fields = _targets(values, keys_of(unit_kind))
+    fields["spec"]["notify"] = read_struct(table, fields["spec"].get("notify", {}), Notify)
     dst: Dst = read_struct(table, values["dst"], Dst)
     policy: Policy | None = read_struct(table, {**fields["policy"], "dst": values["dst"]}, Policy)
     work = _read_work(table, values, fields["shell"], variables.env)

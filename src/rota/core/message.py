@@ -36,9 +36,23 @@ TRIGGERS: dict[Trigger, str] = {
     "service": "supervisor",
 }
 FIELDS = (
-    "headline", "message", "what", "kind", "severity", "task", "run_id", "state", "reason", "exit_code", "duration", "trigger", "time",
-    "count", "log_tail", "url",
-)  # fmt: skip
+    "headline",
+    "message",
+    "what",
+    "kind",
+    "severity",
+    "task",
+    "run_id",
+    "state",
+    "reason",
+    "exit_code",
+    "duration",
+    "trigger",
+    "time",
+    "count",
+    "log_tail",
+    "url",
+)
 _FIELD = re.compile(r"\{\{\s*([A-Za-z_]*)\s*\}\}")
 
 
@@ -121,10 +135,23 @@ def _fields(note: Note, tail: Sequence[str], url: str | None) -> Mapping[str, st
     run, message = note.run, compose(note, tail, url)
     took = run.ended_at - run.started_at if run.started_at and run.ended_at else None
     values = (
-        message.headline, message.text, happening(note), note.kind, SEVERITIES[note.kind], note.task, run.id, run.state,
-        run.reason or "", "" if run.exit_code is None else str(run.exit_code), in_words(took) if took is not None else "",
-        TRIGGERS[run.trigger], moment(note.at), str(note.count), "\n".join(shorten(tail)), url or "",
-    )  # fmt: skip
+        message.headline,
+        message.text,
+        happening(note),
+        note.kind,
+        SEVERITIES[note.kind],
+        note.task,
+        run.id,
+        run.state,
+        run.reason or "",
+        "" if run.exit_code is None else str(run.exit_code),
+        in_words(took) if took is not None else "",
+        TRIGGERS[run.trigger],
+        moment(note.at),
+        str(note.count),
+        "\n".join(shorten(tail)),
+        url or "",
+    )
     return dict(zip(FIELDS, values, strict=True))
 
 

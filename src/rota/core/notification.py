@@ -14,9 +14,16 @@ from rota.core.states import State
 from rota.core.task import Task
 
 Kind = Literal[
-    "run.started", "run.succeeded", "run.failed", "run.timeout", "run.stopped", "run.crashed", "run.missed", "service.fatal",
+    "run.started",
+    "run.succeeded",
+    "run.failed",
+    "run.timeout",
+    "run.stopped",
+    "run.crashed",
+    "run.missed",
+    "service.fatal",
     "notify.delivery_failed",
-]  # fmt: skip
+]
 Severity = Literal["info", "warn", "error"]
 Stage = Literal["first", "check_in", "summary"]
 
