@@ -177,15 +177,6 @@ def test_the_repeated_wall_times_of_an_autumn_night_are_recorded_and_not_run(wor
     ]
 
 
-def test_jittered_tasks_start_at_places_of_their_own(world: World) -> None:
-    added = [world.add(f"task-{number}", schedule=CronSchedule("0 3 * * *"), policy=Policy(jitter_s=1800)) for number in range(3)]
-    world.go(16 * HOUR)
-    starts = [world.runs(task)[0].started_at for task in added]
-    three = datetime(2026, 3, 3, 3, 0, tzinfo=UTC)
-    assert starts == [three, three + timedelta(minutes=15), three + timedelta(minutes=30)]
-    assert [world.runs(task)[0].nominal_at for task in added] == [three] * 3
-
-
 @pytest.mark.parametrize("seconds", [2, 600])
 def test_a_clock_set_forward_a_little_loses_no_slot(world: World, seconds: float) -> None:
     task = world.add(schedule=MINUTELY, policy=many(catch_up="all"))

@@ -14,6 +14,7 @@ from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.engine.context import Engine
+from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.runners.base import Claim, Runner
@@ -134,6 +135,7 @@ class Dispatcher:
     def _dispatch(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str]) -> Dispatched:
         ended = give_back(c, self._engine, self._doubtful, now) if self._doubtful else []
         waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
+        gate_at = pass_gate(c, now)
         fresh = admission.list_new(c, now, BATCH)
         services = [candidate.run_id for candidate in fresh if candidate.instance is not None]
         ended += self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
@@ -142,7 +144,7 @@ class Dispatcher:
         known = self._engine.known.get(c, {run.task_id for run in claimed})
         claims = [_claim(c, known[run.task_id], run) for run in claimed]
         stops = admission.list_stops(c, self._engine.node)
-        return Dispatched(claims, ended, stops, self._next_at(c, now), more=len(fresh) == BATCH)
+        return Dispatched(claims, ended, stops, _earlier(self._next_at(c, now), gate_at), more=len(fresh) == BATCH)
 
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
@@ -161,8 +163,7 @@ class Dispatcher:
         due_at = admission.next_due(c)
         if self._looked_at == now or not admission.has_held(c):
             return due_at
-        look_at = self._looked_at + LOOK_AGAIN
-        return look_at if due_at is None else min(due_at, look_at)
+        return _earlier(due_at, self._looked_at + LOOK_AGAIN)
 
     def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> list[Run]:
         """Decide and write. Answers the runs that ended by it."""
@@ -246,6 +247,10 @@ class Dispatcher:
         oldest = None if admission.is_stopping(c, task_id) else admission.oldest_active(c, task_id)
         after = runs.request_stop(c, oldest.id, "replaced", now) if oldest else None
         return [after] if after is not None and after.ended_at else []
+
+
+def _earlier(first: datetime | None, second: datetime | None) -> datetime | None:
+    return min(filter(None, (first, second)), default=None)
 
 
 def _claim(c: Connection, task: Task, run: Run) -> Claim:

@@ -202,7 +202,7 @@ class Scheduler:
             windows = self._windows(tasks.list_jittered(c))
             offsets = jitter.offsets(windows)
             firing.places = {window.name: Place(offsets[window.name], window.length_s) for window in windows}
-        return firing.places.get(task.id)
+        return firing.places.get(_place_name(task))
 
     def _windows(self, jittered: Iterable[Task]) -> list[jitter.Window]:
         windows = (self._window(task) for task in jittered)
@@ -216,4 +216,9 @@ class Scheduler:
         if first is None:
             return None
         gap_s = (second.at - first.at).total_seconds() - 1 if second else task.spec.policy.jitter_s
-        return jitter.Window(int(first.at.timestamp()) % 86_400, int(min(task.spec.policy.jitter_s, gap_s)), task.id)
+        return jitter.Window(int(first.at.timestamp()) % 86_400, int(min(task.spec.policy.jitter_s, gap_s)), _place_name(task))
+
+
+def _place_name(task: Task) -> str:
+    """Places go by name; owners may have tasks of one name."""
+    return f"{task.name} {task.id}"

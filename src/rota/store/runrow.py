@@ -15,7 +15,7 @@ from rota.store import moments
 from rota.store.documents import from_text, to_text, to_text_or_none, without_nul
 from rota.store.moments import to_us, to_us_or_none
 
-Admission = Literal["new", "ready", "held"]
+Admission = Literal["ticked", "gated", "new", "ready", "held"]
 
 COLUMNS = (
     "id, task_id, state, trigger_kind, created_at, due_at, nominal_at, started_at, ended_at, attempt, fence, holder, "
