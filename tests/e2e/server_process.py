@@ -27,7 +27,7 @@ T = TypeVar("T")
 Run = dict[str, Any]
 
 
-def until(look: Callable[[], T], told: Callable[[], str] = str, timeout_s: float = PATIENCE_S) -> T:
+def until(look: Callable[[], T | None], told: Callable[[], str] = str, timeout_s: float = PATIENCE_S) -> T:
     """The first answer that is true. Fails with the last one, and with what `told` says."""
     give_up = time.monotonic() + timeout_s
     while not (answer := look()):
@@ -41,14 +41,15 @@ class ServerProcess:
     """One data directory and whoever serves it. All processes that come of it carry a mark in their environment.
 
     settings  the text of rota.toml; `write_settings` replaces it
-    wrapper   a command that starts the server, such as `prlimit --fsize=…`
+    environ   variables of the server's environment, beside our own
     """
 
-    def __init__(self, folder: Path, settings: str, *, database: str | None = None, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: str, *, database: str | None = None, environ: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "rota.toml"
-        self.wrapper: list[str] = []
         self._out = folder / "server.out"
         self._err = folder / "server.err"
         self._database = database
@@ -74,7 +75,7 @@ class ServerProcess:
         assert not self.is_alive
         self._out.write_bytes(b"")
         program = ["-m", "rota"] if crash_at is None else [str(CRASHING), crash_at, str(nth)]
-        command = [*_leash(), *self.wrapper, sys.executable, *program, "serve", *self.place, "--listen", "127.0.0.1:0"]
+        command = [*_leash(), sys.executable, *program, "serve", *self.place, "--listen", "127.0.0.1:0"]
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self._process = subprocess.Popen(command, stdout=out, stderr=err, env=self._environ, cwd=self.folder)
 
@@ -155,7 +156,7 @@ class ServerProcess:
         """The run once it is in one of these states; without any, once it has ended."""
         return self.until(lambda: self._in_state(run_id, states))
 
-    def until(self, look: Callable[[], T], timeout_s: float = PATIENCE_S) -> T:
+    def until(self, look: Callable[[], T | None], timeout_s: float = PATIENCE_S) -> T:
         return until(look, self.own_log, timeout_s)
 
     def log_texts(self, run_id: str, stream: str = "stdout") -> list[str]:

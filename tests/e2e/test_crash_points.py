@@ -137,9 +137,7 @@ def test_a_waiting_retry_and_a_queue_outlive_the_server(make_server: MakeServer,
 
 
 @pytest.mark.parametrize("point", ["cancel requested, not delivered", "cancel delivered, not dead"])
-def test_a_cancel_has_its_receipt_whenever_the_server_dies(
-    make_server: MakeServer, database_url: str | None, point: str
-) -> None:
+def test_a_cancel_has_its_receipt_whenever_the_server_dies(make_server: MakeServer, database_url: str | None, point: str) -> None:
     server = make_server(LONG, database=database_url)
 
     def cancel() -> None:
@@ -216,9 +214,7 @@ def test_a_reload_is_whole_after_a_crash(make_server: MakeServer, database_url: 
 
 
 @pytest.mark.parametrize("point", ["survivors ended, not settled", "survivors settled, journal not cleared"])
-def test_a_crash_in_the_repair_after_a_crash_is_repaired(
-    make_server: MakeServer, database_url: str | None, point: str
-) -> None:
+def test_a_crash_in_the_repair_after_a_crash_is_repaired(make_server: MakeServer, database_url: str | None, point: str) -> None:
     server = make_server(WORK + LONG, database=database_url)
     crash(server, "running", lambda: server.run("long", KEY))
     crash(server, point)

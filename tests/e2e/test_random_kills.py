@@ -1,10 +1,14 @@
 """kill -9 at random moments under load, again and again on the same data."""
 
 import itertools
+import os
 import random
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
+import httpx
 import pytest
 from tests.e2e.conftest import MakeServer
 from tests.e2e.promise import check_journal, check_promise
@@ -63,16 +67,18 @@ class Load:
 
     def go_on(self, until: float) -> None:
         while time.monotonic() < until:
-            if answers(self._server.data / "rota.sock"):
-                self.ask()
-            else:
+            if not answers(self._server.data / "rota.sock"):
                 time.sleep(0.01)
+                continue
+            # A process that the dead server was just about to start may hold its socket for a moment longer.
+            with suppress(httpx.TransportError):
+                self.ask()
 
 
 @pytest.mark.parametrize("kills", [15])
 def test_the_promise_holds_through_random_kills(make_server: MakeServer, database_url: str | None, kills: int) -> None:
-    seed = random.SystemRandom().randrange(1_000_000)
-    print(f"seed {seed}")
+    seed = os.environ.get("E2E_SEED") or str(random.SystemRandom().randrange(1_000_000))
+    sys.stdout.write(f"again with E2E_SEED={seed}\n")
     chance = random.Random(seed)
     server = make_server(SETTINGS, database=database_url)
     load = Load(server)

@@ -22,7 +22,7 @@ def test_a_killed_service_comes_back(make_server: MakeServer) -> None:
     """)
     server.start()
     witness = Witness(server.folder)
-    victim = server.until(lambda: len(witness.began()) == 2 and witness.began())[0]
+    victim = server.until(lambda: witness.began()[1:] and witness.began())[0]
     os.kill(victim.pid, signal.SIGKILL)
     heir = server.until(lambda: witness.began()[2:])[0]
     ended = server.until_state(victim.run_id)
@@ -61,3 +61,13 @@ def test_a_paused_service_stays_down_until_it_is_resumed(make_server: MakeServer
     assert server.work_pids() == {}
     server.post("/v1/tasks/web/resume")
     server.until(lambda: len(Witness(server.folder).began()) == 2)
+
+
+def test_a_killed_process_of_a_task_is_the_failure_of_its_run(make_server: MakeServer) -> None:
+    server = make_server("[tasks.shot]\nrun = 'echo $$; exec sleep 30'")
+    server.start()
+    run_id = server.run("shot")
+    pid = int(server.until(lambda: server.log_texts(run_id))[0])
+    os.kill(pid, signal.SIGKILL)
+    run = server.until_state(run_id)
+    assert (run["state"], run["exit_code"]) == ("failed", 137)
