@@ -12,7 +12,7 @@ from rota.core.policy import Dst, Policy
 from rota.core.schedule import CronSchedule, EventSchedule, OnceSchedule
 from rota.core.task import Task
 from rota.engine.scheduler import Scheduler
-from rota.ops import events, steering
+from rota.ops import events, snooze, steering
 from rota.store import tasks
 
 MINUTELY = CronSchedule("* * * * *")
@@ -101,7 +101,7 @@ def test_one_run_speaks_for_the_whole_downtime(world: World) -> None:
     assert [run.reason for run in missed] == ["downtime"]
     first, last = (NOON + timedelta(hours=hours) for hours in (1, 5))
     assert missed[0].output == {
-        "missed": 5, "made_up": 1, "first_at": first.isoformat().replace("+00:00", "Z"),
+        "missed": 5, "made_up": 1, "is_cut": False, "first_at": first.isoformat().replace("+00:00", "Z"),
         "last_at": last.isoformat().replace("+00:00", "Z"),
     }  # fmt: skip
     assert {slot.run_id for slot in world.slots(task) if slot.outcome == "missed"} == {missed[0].id}
@@ -333,3 +333,30 @@ def test_missed_slots_are_events_too(world: World) -> None:
     world.restart(3 * HOUR)
     world.go(1)
     assert len(world.runs(alarm)) == 1
+
+
+def test_a_snoozed_slot_is_put_off_and_the_ones_after_it_keep_their_times(world: World) -> None:
+    task = world.add(schedule=HOURLY, policy=many())
+    world.ask(snooze.snooze_task(world.rota, OPERATOR, task.name, 1800))
+    world.go(2.1 * HOUR)
+    assert [run.started_at for run in world.runs(task)] == [NOON + timedelta(hours=1.5), NOON + timedelta(hours=2)]
+
+
+def test_a_slot_that_came_before_the_snooze_and_was_not_handled_yet_is_the_one_put_off(world: World) -> None:
+    task = world.add(schedule=HOURLY, policy=many())
+    world.clock.advance(HOUR)
+    world.ask(snooze.snooze_task(world.rota, OPERATOR, task.name, 1800))
+    world.go(HOUR)
+    assert [slot.nominal_at for slot in world.slots(task)] == [NOON + timedelta(hours=hours) for hours in (1, 2)]
+    assert world.runs(task)[0].started_at == NOON + timedelta(hours=1.5)
+
+
+def test_a_slot_that_was_run_before_the_clock_was_set_back_is_not_snoozed_into_a_second_run(world: World) -> None:
+    task = world.add(schedule=HOURLY, policy=many())
+    world.go(5.5 * HOUR)
+    world.clock.step(-4 * HOUR)
+    world.go(1)
+    world.ask(snooze.snooze_task(world.rota, OPERATOR, task.name, 60))
+    world.go(6 * HOUR)
+    nominal = [run.nominal_at for run in world.runs(task)]
+    assert sorted(set(nominal), key=str) == sorted(nominal, key=str)

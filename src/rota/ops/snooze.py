@@ -49,7 +49,7 @@ async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int) ->
 
 def _materialise(c: Connection, rota: Rota, task: Task, delay: timedelta, now: datetime) -> Run:
     """Record the next slot now, with a run that waits; the scheduler goes on behind it."""
-    slot, repeats = _next_slot(rota, task)
+    slot, repeats = _next_slot(c, rota, task)
     new = NewRun.of(task, rota.ids.new(), "schedule", now, nominal_at=slot.at, due_at=slot.at + delay)
     passed = [NewSlot(task.id, repeat.at, None, "skipped", "dst_fold") for repeat in repeats]
     slots.insert_slots(c, [*passed, NewSlot(task.id, slot.at, new.run.id)])
@@ -59,12 +59,16 @@ def _materialise(c: Connection, rota: Rota, task: Task, delay: timedelta, now: d
     return new.run
 
 
-def _next_slot(rota: Rota, task: Task) -> tuple[Planned, list[Planned]]:
-    """The first slot that is not recorded yet, be it due already, and the suppressed ones before it."""
+def _next_slot(c: Connection, rota: Rota, task: Task) -> tuple[Planned, list[Planned]]:
+    """The first slot that is not recorded yet, be it due already, and the suppressed ones before it.
+
+    Behind the cursor of a task some are recorded when the clock was set back.
+    """
     plan, repeats = rota.schedule_of(task), list[Planned]()
     planned = plan.next_after(task.cursor_at)
-    while planned is not None and planned.suppressed:
-        repeats.append(planned)
+    while planned is not None and (planned.suppressed or slots.find_slot(c, task.id, planned.at)):
+        if planned.suppressed:
+            repeats.append(planned)
         planned = plan.next_after(planned.at)
     if planned is None:
         raise Conflict(f"the task {task.name} has no next occurrence to put off")
