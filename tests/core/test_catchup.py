@@ -65,7 +65,7 @@ def test_a_short_sleep_is_counted_in_full():
 
 
 def test_a_long_sleep_is_looked_at_from_both_ends():
-    due = due_slots(every_second(), NOW - timedelta(days=30), NOW, looked_at=100)
+    due = due_slots(every_second(), NOW - timedelta(days=30), NOW, most=100)
     assert due.is_cut
     assert len(due.slots) <= 200
     assert due.slots[0].at == NOW - timedelta(days=30) + timedelta(seconds=1)
@@ -73,7 +73,7 @@ def test_a_long_sleep_is_looked_at_from_both_ends():
 
 
 def test_due_slots_are_told_once_and_in_order():
-    moments = [slot.at for slot in due_slots(every_second(), NOW - timedelta(seconds=150), NOW, looked_at=100).slots]
+    moments = [slot.at for slot in due_slots(every_second(), NOW - timedelta(seconds=150), NOW, most=100).slots]
     assert moments == sorted(set(moments))
     assert len(moments) == 150
 

@@ -3,6 +3,7 @@
 from tests.factories import at, make_new_run
 from tests.store.storing import add_task
 
+from rota.core.gate import Fire
 from rota.store import admission, gate, runs, slots, tasks, waiting
 from rota.store.connection import Connection
 from rota.store.gate import Entry
@@ -47,7 +48,7 @@ def test_a_deadline_moves_with_its_run(c: Connection) -> None:
     [new] = arrive(c, 1)
     [fire] = gate.get_queue(c).arrived
     gate.hold(c, [fire])
-    gate.move(c, [gate.Fire(run_id=fire.run_id, name=fire.name, tick_at=at(0), deadline_at=at(40), window_s=60)])
+    gate.move(c, [Fire(run_id=fire.run_id, name=fire.name, tick_at=at(0), deadline_at=at(40), window_s=60)])
     assert runs.get_run(c, new.run.id).due_at == at(40)
     assert gate.get_queue(c).held[0].deadline_at == at(40)
 

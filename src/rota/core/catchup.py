@@ -39,17 +39,22 @@ class Plan(Struct, frozen=True):
         return len(self.made_up) + len(self.missed)
 
 
-def due_slots(schedule: Schedule, cursor_at: datetime, now: datetime, looked_at: int = LOOKED_AT) -> Due:
+def looked_at(policy: Policy) -> int:
+    """How many slots from either end of a sleep matter."""
+    return max(LOOKED_AT, policy.max_catch_up if policy.catch_up == "all" else 0)
+
+
+def due_slots(schedule: Schedule, cursor_at: datetime, now: datetime, most: int = LOOKED_AT) -> Due:
     """All slots after `cursor_at` up to `now`.
 
-    After a sleep of more than `looked_at` slots: the oldest and the newest of them.
+    After a sleep of more than `most` slots: the oldest and the newest of them.
     """
-    oldest = list(islice(_between(schedule, cursor_at, now), looked_at))
-    if len(oldest) < looked_at or (following := schedule.next_after(oldest[-1].at)) is None or following.at > now:
+    oldest = list(islice(_between(schedule, cursor_at, now), most))
+    if len(oldest) < most or (following := schedule.next_after(oldest[-1].at)) is None or following.at > now:
         return Due(oldest)
     pace = (oldest[-1].at - oldest[0].at) / (len(oldest) - 1) if len(oldest) > 1 else timedelta(seconds=1)
-    resume_at = max(oldest[-1].at, now - pace * looked_at)
-    newest = list(_between(schedule, resume_at, now))[-looked_at:]
+    resume_at = max(oldest[-1].at, now - pace * most)
+    newest = list(_between(schedule, resume_at, now))[-most:]
     return Due(oldest + newest, is_cut=resume_at > oldest[-1].at)
 
 

@@ -37,3 +37,8 @@ def admit(policy: Policy, occupancy: Occupancy) -> Admission:
             return "skipped" if occupancy.active >= policy.max_concurrent else "start"
         case "terminate":
             return "replace"
+
+
+def room_at_start(policy: Policy) -> int:
+    """How many of the runs that an earlier server left waiting may go on, now that nothing runs (RunWisp §17)."""
+    return policy.max_concurrent + (policy.queue_max if policy.overlap == "queue" else 0)

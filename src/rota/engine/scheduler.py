@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from rota.bus import LoopName
 from rota.core import jitter
-from rota.core.catchup import Due, Plan, due_slots, is_misfire, plan
+from rota.core.catchup import Due, Plan, due_slots, is_misfire, looked_at, plan
 from rota.core.run import Trigger
 from rota.core.schedule import Planned
 from rota.core.states import Reason, State
@@ -141,7 +141,7 @@ class Scheduler:
 
     def _fire_task(self, c: Connection, task: Task, now: datetime, firing: Firing) -> None:
         schedule = self._engine.known.schedule(task)
-        due = due_slots(schedule, task.cursor_at, now)
+        due = due_slots(schedule, task.cursor_at, now, looked_at(task.spec.policy))
         verdicts = plan(due.slots, task.spec.policy, task.anchor_at, self._awake_since, now)
         place = self._place(c, task, firing)
         for slot in verdicts.made_up:
@@ -177,7 +177,13 @@ class Scheduler:
         """One run row speaks for the whole sleep; every slot in it that is not made up has its own line."""
         slept = sorted([*verdicts.missed, *verdicts.made_up], key=lambda slot: slot.at)
         newest = verdicts.missed[-1].at if verdicts.missed else None
-        account = {"missed": len(slept), "made_up": len(verdicts.made_up), "first_at": slept[0].at, "last_at": slept[-1].at}
+        account = {
+            "missed": len(slept), "made_up": len(verdicts.made_up), "is_cut": due.is_cut,
+            "first_at": slept[0].at, "last_at": slept[-1].at,
+        }  # fmt: skip
+        if task.spec.policy.catch_up == "all" and verdicts.missed:
+            cap, dropped = task.spec.policy.max_catch_up, len(verdicts.missed)
+            log.warning("not all missed slots are made up", task=task.name, missed=len(slept), cap=cap, dropped=dropped)
         reason: Reason = "misfire" if is_misfire(slept[-1].at, task.spec.policy, now) else "downtime"
         new = NewRun.of(task, self._engine.ids.new(), "schedule", now, nominal_at=newest, ended=("missed", reason))
         words = f"{'more than ' if due.is_cut else ''}{len(slept)} slot(s) passed while nothing was awake"

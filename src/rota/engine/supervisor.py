@@ -12,6 +12,7 @@ from rota.core.run import Run, Trigger
 from rota.core.service import Dependency, Instance, ServicePolicy, ready_at
 from rota.core.task import Task
 from rota.engine.context import Engine
+from rota.engine.leftover import end_leftovers
 from rota.engine.loop import Tick
 from rota.store import instances, runs, tasks
 from rota.store.database import Connection
@@ -59,13 +60,14 @@ class Supervisor:
 
     async def boot(self) -> None:
         """A new start of the server forgives: counters and FATAL are cleared, `autostart = false` stays down."""
-        await self._engine.database.write(self._boot)
+        self._engine.announce(await self._engine.database.write(self._boot))
 
-    def _boot(self, c: Connection) -> None:
+    def _boot(self, c: Connection) -> list[Run]:
         for task in tasks.list_services(c):
             instances.delete_instances(c, task.id, 0)
             if task.spec.service is not None and not task.spec.service.autostart:
                 tasks.update_status(c, task.id, "paused", from_=["active"], now=self._engine.clock.now())
+        return end_leftovers(c, self._engine, self._engine.clock.now())
 
     async def tick(self) -> Tick:
         engine, now = self._engine, self._engine.clock.now()
