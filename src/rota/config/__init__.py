@@ -3,7 +3,7 @@
 from rota.config.diff import Changed, Diff, diff_units, restart_only_changes
 from rota.config.findings import Finding
 from rota.config.load import Loaded, find_file, load
-from rota.config.notify import Notifier, Notifying
+from rota.config.notify import Notifier, Notifying, build_rules
 from rota.config.reference import render_reference
 from rota.config.report import report
 from rota.config.secret import Secret
@@ -28,6 +28,7 @@ __all__ = [
     "Settings",
     "Storage",
     "Unit",
+    "build_rules",
     "diff_units",
     "find_file",
     "load",

@@ -11,8 +11,9 @@ from rota.config.expand import read_text
 from rota.config.findings import nearest
 from rota.config.kinds import BadValue
 from rota.config.notify_keys import COMMON_KEYS, MATCH_KEYS, ROUTE_KEYS, TYPES, NotifierKey
+from rota.config.settings import NotifyRules
 from rota.core.message import FIELDS, find_unknown_fields
-from rota.core.notification import BELL, Route
+from rota.core.notification import BELL, Route, Rules
 
 TARGET_LISTS = ("notify_on_failure", "notify_on_success")
 
@@ -31,6 +32,19 @@ class Notifying(Struct, frozen=True):
 
     notifiers: tuple[Notifier, ...] = ()
     routes: tuple[Route, ...] = ()
+
+
+def build_rules(notify: NotifyRules, notifying: Notifying) -> Rules:
+    """Who is told of what, as the engine takes it."""
+    return Rules(
+        always=notify.global_notifiers,
+        routes=notifying.routes,
+        window_s=notify.coalesce_window,
+        ring=notify.occurrence_ring,
+        outbound=notify.coalesce_outbound,
+        budget_s=notify.default_timeout,
+        notifiers=frozenset(notifier.id for notifier in notifying.notifiers),
+    )
 
 
 def read_notifying(documents: Sequence[Document], unit_tables: Sequence[Table]) -> Notifying:

@@ -73,10 +73,13 @@ def judge_answer(code: int, retry_after_s: float | None = None) -> Sent:
 
 
 def next_try_at(delivery: Delivery, sent: Sent, now: datetime) -> datetime | None:
-    """When a failed try is repeated: after 1 s, doubling to 60 s, or when the receiver asked for it. None: never."""
+    """When a failed try is repeated: after 1 s, doubling to 60 s, or when the receiver asked for it. None: never.
+
+    `attempts` counts the try that failed.
+    """
     if sent.is_final or delivery.give_up_at is None:
         return None
-    wait_s = min(FIRST_WAIT_S * 2 ** min(delivery.attempts, 10), LONGEST_WAIT_S)
+    wait_s = min(FIRST_WAIT_S * 2 ** min(delivery.attempts - 1, 10), LONGEST_WAIT_S)
     asked_s = min(sent.retry_after_s or 0.0, LONGEST_ASKED_WAIT_S)
     at = now + timedelta(seconds=max(wait_s, asked_s))
     return at if at <= delivery.give_up_at else None

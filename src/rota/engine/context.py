@@ -1,21 +1,30 @@
 """What every loop is given."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from random import Random
 
 from msgspec import Struct, field
 
 from rota.bus import Bus
 from rota.clock import Clock
+from rota.core.notification import Rules
 from rota.core.run import Run
+from rota.core.states import ENDED
+from rota.core.task import Task
 from rota.engine.known import KnownTasks
 from rota.ids import Ids
-from rota.store.database import Database
+from rota.store import outbox, telling
+from rota.store.database import Connection, Database
 from rota.vitals import Vitals
 
 
 class Engine(Struct, kw_only=True):
-    """The parts the loops share. `node` is the name under which this server holds runs; a new one each time it starts."""
+    """The parts the loops share.
+
+    node   the name under which this server holds runs; a new one each time it starts
+    rules  who is told of what; a reload brings new ones
+    """
 
     node: str
     database: Database
@@ -24,7 +33,14 @@ class Engine(Struct, kw_only=True):
     ids: Ids
     vitals: Vitals
     known: KnownTasks
+    rules: Rules = Rules()
     random: Random = field(default_factory=Random)
+
+    def tell(self, c: Connection, changed: Sequence[tuple[Run, Task]], now: datetime) -> int:
+        """Write what is to be told of these changes, in their own transaction. The notifier is to be woken for any after it."""
+        ended = [run.id for run, _ in changed if run.ended_at and run.state in ENDED]
+        told = telling.tell(c, self.rules, changed, self.ids, now)
+        return told + outbox.tell_callbacks(c, ended, now, self.ids, final=True)
 
     def announce(self, runs: Iterable[Run], kind: str | None = None) -> None:
         """Tell watchers about runs: as `run.<state>`, or as the kind that is given."""

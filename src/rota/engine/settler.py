@@ -76,6 +76,7 @@ class Settled(Struct):
     ended: list[Run] = field(default_factory=list)
     retrying: list[Run] = field(default_factory=list)
     caused: list[Run] = field(default_factory=list)
+    told: int = 0
     task_ids: set[str] = field(default_factory=set)
     keys: list[str] = field(default_factory=list)
 
@@ -126,6 +127,8 @@ class Settler:
         engine.bus.wake("dispatcher")
         if any(run.instance is not None for run in done.ended):
             engine.bus.wake("supervisor")
+        if done.told:
+            engine.bus.wake("notifier")
         engine.announce(done.ended)
         engine.announce(done.retrying, "run.retrying")
         engine.announce(done.caused, "run.created")
@@ -156,6 +159,9 @@ class Settler:
         )
         ends = [(run, self._engine.known.task(run.task_id)) for run in done.ended]
         caused = fanout.publish_ends(c, ends, self._engine.ids, now)
+        repeated = [each for each in judged if each.verdict.is_retry and each.run.id in again and not each.resumes]
+        failed = [(each.ended(), each.task) for each in repeated]
+        done.told = self._engine.tell(c, [*ends, *failed], now)
         done.caused = [new.run for new in caused]
         self._engine.known.get(c, {run.task_id for run in done.caused})
         return done

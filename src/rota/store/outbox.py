@@ -1,10 +1,11 @@
 """The outbox: what is to be told outside, written with the change that it tells of, and sent afterwards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rota.core.delivery import Delivery, DeliveryAttempt, DeliveryStatus, Sent
 from rota.core.errors import Conflict, NotFound
@@ -44,8 +45,10 @@ NEXT_DUE = """
 HOLD = "UPDATE deliveries SET holder = ?, attempts = attempts + 1 WHERE id = ? AND status = 'waiting' AND holder IS NULL"
 END = "UPDATE deliveries SET status = ?, holder = NULL, ended_at = ?, error = ? WHERE id = ? AND status = 'waiting'"
 POSTPONE = "UPDATE deliveries SET holder = NULL, due_at = ?, error = ? WHERE id = ? AND status = 'waiting'"
-KEEP_ATTEMPT = "INSERT INTO delivery_attempts (delivery_id, number, at, duration_s, code, error) VALUES (?, ?, ?, ?, ?, ?)"
-RELEASE = "UPDATE deliveries SET holder = NULL WHERE holder IS NOT NULL AND holder <> ?"
+KEEP_ATTEMPT = """
+    INSERT INTO delivery_attempts (delivery_id, number, at, duration_s, code, error) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING"""
+RELEASE = "UPDATE deliveries SET holder = NULL WHERE id = ?"
 REPLAY = """
     UPDATE deliveries SET status = 'waiting', due_at = ?, give_up_at = ?, ended_at = NULL
     WHERE id = ? AND status <> 'waiting' AND form IS NULL"""
@@ -111,7 +114,7 @@ def claim_due(
     for (target,) in c.rows(TARGETS):
         room = min(per_target - busy.get(target, 0), limit - len(taken))
         found = [_delivery(row) for row in c.rows(DUE, (target, to_us(now), room))] if room > 0 else []
-        taken += [delivery for delivery in found if c.run(HOLD, (holder, delivery.id))]
+        taken += [replace(delivery, attempts=delivery.attempts + 1) for delivery in found if c.run(HOLD, (holder, delivery.id))]
     return taken
 
 
@@ -137,9 +140,13 @@ def postpone(c: Connection, delivery_id: str, due_at: datetime, error: str | Non
     c.run(POSTPONE, (to_us(due_at), without_nul(error), delivery_id))
 
 
-def release_held(c: Connection, holder: str) -> int:
-    """Give back what other servers, all dead, had on its way. Whether it arrived is unknown: it is sent again."""
-    return c.run(RELEASE, (holder,))
+def release_held(c: Connection, sending: Collection[str]) -> int:
+    """Give back what nobody alive is sending, as a server knows it that has its store to itself.
+
+    Whether it arrived is unknown: it is sent again.
+    """
+    held = [row[0] for row in c.rows("SELECT id FROM deliveries WHERE holder IS NOT NULL")]
+    return sum(c.run(RELEASE, (delivery_id,)) for delivery_id in held if delivery_id not in sending)
 
 
 def replay(c: Connection, delivery_id: str, now: datetime) -> Delivery:

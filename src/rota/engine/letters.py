@@ -1,0 +1,106 @@
+"""Writes what a delivery says, when it is sent: words for people, a body for programs, and where it goes."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from rota.config import Notifier
+from rota.core.delivery import Delivery
+from rota.core.errors import NotFound
+from rota.core.message import WITH_TAIL, compose, fill, shorten
+from rota.core.notification import SEVERITIES, Note
+from rota.core.run import Run
+from rota.core.ulid import to_ulid
+from rota.logs import LogName, RunLogs
+from rota.senders import ENDPOINTS, Endpoint, Parcel
+from rota.store.telling import NOTE
+
+TAIL = 3
+ShowRun = Callable[[Run, str], Any]
+
+
+class Origin(Struct, frozen=True):
+    """Which server speaks. `url` is where people reach it, without trailing slash."""
+
+    name: str = "rota"
+    version: str = ""
+    url: str | None = None
+
+
+ROTA = Origin()
+
+
+def show_run(run: Run, task_name: str) -> dict[str, Any]:
+    """A run as the native API knows it, with the name of its task."""
+    return {"task": task_name, **msgspec.to_builtins(run)}
+
+
+class Letters:
+    """Secrets stay in the settings: a delivery names its notifier, and what that is now decides."""
+
+    def __init__(
+        self,
+        logs: RunLogs,
+        notifiers: Iterable[Notifier] = (),
+        origin: Origin = ROTA,
+        show_run: ShowRun = show_run,
+    ) -> None:
+        self._logs = logs
+        self._origin = origin
+        self._show_run = show_run
+        self.use(notifiers)
+
+    def use(self, notifiers: Iterable[Notifier]) -> None:
+        """Take over the notifiers of settings that were read again."""
+        self._notifiers: Mapping[str, Notifier] = {notifier.id: notifier for notifier in notifiers}
+
+    def endpoint(self, delivery: Delivery) -> Endpoint:
+        """Raises NotFound for a notifier that the settings have no more."""
+        address = delivery.address
+        if "url" in address:
+            return Endpoint(way="webhook", url=address["url"], trusted=False)
+        notifier = self._notifiers.get(address["notifier"])
+        if notifier is None:
+            raise NotFound(f"the settings have no notifier {address['notifier']}")
+        return ENDPOINTS[notifier.type](notifier.values, address.get("to"))
+
+    async def parcel(self, delivery: Delivery, endpoint: Endpoint) -> Parcel:
+        note = msgspec.convert(delivery.body[NOTE], Note)
+        tail = await asyncio.to_thread(self._tail, note) if note.kind in WITH_TAIL else []
+        url = f"{self._origin.url}/tasks/{note.task}/{to_ulid(note.run.id)}" if self._origin.url else None
+        message = compose(note, tail, url)
+        notifier = self._notifiers.get(delivery.address["notifier"])
+        text = fill(notifier.template, note, tail, url) if notifier and notifier.template is not None else message.text
+        return Parcel(
+            id=delivery.id,
+            title=message.headline,
+            text=text,
+            severity=SEVERITIES[note.kind],
+            body=self._body(note, f"{message.headline}\n{text}", tail, url, endpoint),
+        )
+
+    def _body(self, note: Note, message: str, tail: list[str], url: str | None, endpoint: Endpoint) -> bytes:
+        if endpoint.options.get("shape") == "slack":
+            channel = endpoint.options.get("channel")
+            return msgspec.json.encode({"text": message, **({"channel": channel} if channel else {})})
+        return msgspec.json.encode(
+            {
+                "event": note.kind,
+                "severity": SEVERITIES[note.kind],
+                "task": note.task,
+                "run": self._show_run(note.run, note.task),
+                "count": note.count,
+                "message": message,
+                "log_tail": shorten(tail),
+                "url": url,
+                "daemon": {"name": self._origin.name, "version": self._origin.version, "url": self._origin.url},
+            }
+        )
+
+    def _tail(self, note: Note) -> list[str]:
+        """The last lines that the run has printed; secrets are masked in the log itself."""
+        page = self._logs.reader(LogName(note.task, note.run.created_at, note.run.id)).page(-TAIL, TAIL)
+        return [line.text for line in page.lines]

@@ -1,0 +1,192 @@
+"""Carries the outbox out: what state changes have written for somebody to hear."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+import structlog
+from msgspec import Struct, field
+
+from rota.bus import LoopName
+from rota.core.delivery import Delivery, Sent, next_try_at
+from rota.core.errors import RotaError, Unavailable
+from rota.core.notification import Notification
+from rota.engine.context import Engine
+from rota.engine.letters import Letters
+from rota.engine.loop import Tick
+from rota.senders import Parcel, Sender
+from rota.store import alerts, notifications, outbox, telling
+from rota.store.database import Connection
+
+log = structlog.get_logger()
+
+# A receiver that hangs holds up as many deliveries of its own and nobody else's.
+PER_TARGET = 2
+MOST_AT_ONCE = 64
+
+# Writes the body of a surface's callback as things stand; None if there is nothing left to tell.
+Form = Callable[[Connection, Delivery], bytes | None]
+
+
+class Tried(Struct, frozen=True):
+    """A try that is over."""
+
+    delivery: Delivery
+    sent: Sent
+    at: datetime
+    duration_s: float
+
+
+class Pass(Struct):
+    """What one transaction wrote: deliveries to be sent with bodies where a form wrote them, and news of the bell."""
+
+    taken: list[tuple[Delivery, bytes | None]] = field(default_factory=list)
+    rung: list[Notification] = field(default_factory=list)
+    ended: int = 0
+    summaries: int = 0
+    next_at: datetime | None = None
+
+
+class Notifier:
+    """Each pass writes what the tries came to, ends windows of alerts, and takes what is due, in one transaction; only then
+    is anything sent. A delivery arrives at least once: what was on its way when the server died is sent again."""
+
+    name: LoopName = "notifier"
+
+    def __init__(
+        self, engine: Engine, letters: Letters, senders: Mapping[str, Sender], forms: Mapping[str, Form] | None = None
+    ) -> None:
+        self._engine = engine
+        self._letters = letters
+        self._senders = senders
+        self._forms = forms or {}
+        self._tried: list[Tried] = []
+        self._sending: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
+        # At the start, and after a pass that failed: some may be held that nobody sends.
+        self._in_doubt = True
+
+    async def tick(self) -> Tick:
+        engine, now = self._engine, self._engine.clock.now()
+        tried, self._tried = self._tried, []
+        try:
+            done = await engine.database.write(lambda c: self._pass(c, tried, now))
+        except BaseException:
+            self._tried, self._in_doubt = tried + self._tried, True
+            raise
+        self._in_doubt = False
+        for delivery, body in done.taken:
+            sending = asyncio.create_task(self._send(delivery, body), name=f"delivery {delivery.id}")
+            self._sending[delivery.id] = (delivery, sending)
+        self._announce(done.rung)
+        counts = {"sent": len(done.taken), "ended": done.ended, "summaries": done.summaries}
+        return Tick(counts, next_at=done.next_at)
+
+    async def close(self, limit_s: float) -> None:
+        """Tell what is held back and due, as far as the time allows; the next start goes on with the rest."""
+        engine, now = self._engine, self._engine.clock.now()
+        try:
+            await engine.database.write(lambda c: telling.flush_all(c, engine.rules, engine.ids, now))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit_s):
+                    await self._drain()
+            await self._abandon()
+            await engine.database.write(lambda c: self._record_all(c, self._tried, engine.clock.now()))
+        except Unavailable as error:
+            log.error("what was still to be told waits for the next start", why=error.message)
+        finally:
+            await self._abandon()
+            for sender in self._senders.values():
+                await sender.close()
+
+    async def _drain(self) -> None:
+        await self.tick()
+        while self._sending:
+            await asyncio.wait([sending for _, sending in self._sending.values()], return_when=asyncio.FIRST_COMPLETED)
+            await self.tick()
+
+    async def _abandon(self) -> None:
+        left = [sending for _, sending in self._sending.values()]
+        for sending in left:
+            sending.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _pass(self, c: Connection, tried: Sequence[Tried], now: datetime) -> Pass:
+        engine = self._engine
+        busy = Counter(delivery.target for delivery, _ in self._sending.values())
+        if self._in_doubt:
+            outbox.release_held(c, {*self._sending, *(each.delivery.id for each in tried)})
+        done = Pass(ended=self._record_all(c, tried, now))
+        done.summaries = telling.flush_over(c, engine.rules, engine.ids, now)
+        room = MOST_AT_ONCE - len(self._sending)
+        taken = outbox.claim_due(c, engine.node, now, busy, per_target=PER_TARGET, limit=room) if room > 0 else []
+        done.taken = [each for delivery in taken for each in self._written(c, delivery, now)]
+        done.rung = notifications.take_untold(c)
+        busy.update(delivery.target for delivery, _ in done.taken)
+        # Without room it is the end of a try that brings the next pass.
+        due_at = outbox.next_due(c, busy, per_target=PER_TARGET) if len(done.taken) < room else None
+        done.next_at = min(filter(None, (due_at, alerts.next_end(c))), default=None)
+        return done
+
+    def _written(self, c: Connection, delivery: Delivery, now: datetime) -> list[tuple[Delivery, bytes | None]]:
+        """A delivery with the body that its form writes, if it has one; nothing if there is nothing left to tell.
+
+        In the transaction that takes the delivery: what it says is then never newer than a later delivery of its lane.
+        """
+        if delivery.form is None:
+            return [(delivery, None)]
+        write = self._forms.get(delivery.form)
+        body = write(c, delivery) if write else None
+        if body is None:
+            outbox.end_delivery(c, delivery.id, "dropped", now)
+            return []
+        return [(delivery, body)]
+
+    def _record_all(self, c: Connection, tried: Sequence[Tried], now: datetime) -> int:
+        return sum(self._record(c, each, now) for each in tried)
+
+    def _record(self, c: Connection, each: Tried, now: datetime) -> bool:
+        """Whether that was the end of the delivery."""
+        delivery, sent = each.delivery, each.sent
+        outbox.record_try(c, delivery, sent, each.at, each.duration_s)
+        if sent.error is None:
+            return outbox.end_delivery(c, delivery.id, "delivered", now)
+        again_at = next_try_at(delivery, sent, now)
+        if again_at is not None:
+            outbox.postpone(c, delivery.id, again_at, sent.error)
+            return False
+        is_over = outbox.end_delivery(c, delivery.id, "failed", now, sent.error)
+        if is_over and "notifier" in delivery.address:
+            telling.tell_failed_delivery(c, delivery, sent.error, self._engine.ids, now)
+        return is_over
+
+    async def _send(self, delivery: Delivery, body: bytes | None) -> None:
+        clock = self._engine.clock
+        at, started = clock.now(), clock.monotonic()
+        sent: Sent | None = None
+        try:
+            sent = await self._try(delivery, body, at)
+        except RotaError as error:
+            sent = Sent(error=error.message, is_final=True)
+        except Exception as fault:
+            log.exception("delivery failed", delivery=delivery.id, target=delivery.target)
+            sent = Sent(error=type(fault).__name__)
+        finally:
+            del self._sending[delivery.id]
+            if sent is not None:
+                self._tried.append(Tried(delivery, sent, at, clock.monotonic() - started))
+            self._engine.bus.wake("notifier")
+
+    async def _try(self, delivery: Delivery, body: bytes | None, now: datetime) -> Sent:
+        endpoint = self._letters.endpoint(delivery)
+        if body is not None:
+            parcel = Parcel(id=delivery.id, title="", text="", body=body)
+        else:
+            parcel = await self._letters.parcel(delivery, endpoint)
+        return await self._senders[endpoint.way].send(endpoint, parcel, now)
+
+    def _announce(self, rung: Sequence[Notification]) -> None:
+        for line in rung:
+            kind = "notification.created" if line.count == 1 else "notification.updated"
+            self._engine.bus.publish(kind, {"notification": line, "owner_id": line.owner_id, "task_id": line.task_id})
