@@ -29,7 +29,7 @@ WATCH = (
     """CREATE TEMP TRIGGER watch_tasks AFTER UPDATE OF status ON tasks WHEN OLD.status = 'paused' AND NEW.status = 'active'
         BEGIN INSERT INTO resumed VALUES (NEW.id); END""",
 )
-RUNNING = "SELECT id, task_id, fence, concurrency_key, instance FROM runs WHERE state = 'running'"
+RUNNING = "SELECT id, task_id, fence, concurrency_key, stop_cause, instance FROM runs WHERE state = 'running'"
 PENDING = "SELECT id, task_id, admission, due_at, concurrency_key, instance FROM runs WHERE state = 'pending'"
 CURSORS = "SELECT id, cursor_at FROM tasks WHERE status = 'active'"
 SLOTS = "SELECT nominal_at FROM slots WHERE task_id = ? AND nominal_at > ? AND nominal_at <= ? ORDER BY nominal_at"
@@ -136,7 +136,7 @@ class Checker:
         expect(found == planned, "slots of", self._tasks[task_id].name, "up to", until, "planned", planned, "recorded", found)
 
     def _check_limits(self, running: Rows, pending: Rows) -> None:
-        by_task = Counter(row[1] for row in running if row[4] is None)
+        by_task = Counter(row[1] for row in running if row[-1] is None)
         for task_id, count in by_task.items():
             expect(count <= self._tasks[task_id].spec.policy.max_concurrent, count, "runs of", self._tasks[task_id].name)
         for key, count in Counter(row[3] for row in running if row[3] is not None).items():
@@ -153,7 +153,8 @@ class Checker:
     def _check_stuck(self, running: Rows, pending: Rows) -> None:
         """Work that could be done is done soon."""
         now, monotonic = self._world.clock.now(), self._world.clock.monotonic()
-        could = set(self._idle_runs(running)) | set(self._could_start(running, pending, now))
+        unstopped = {("was asked to stop and goes on", row[0]) for row in running if row[4] is not None}
+        could = unstopped | set(self._idle_runs(running)) | set(self._could_start(running, pending, now))
         self._waiting_since = {each: self._waiting_since.get(each, monotonic) for each in could}
         for (why, run_id), since in self._waiting_since.items():
             expect(monotonic - since <= STUCK_S, "run", run_id, why, "for", monotonic - since, "s")
