@@ -27,6 +27,7 @@ from bench import (
 from bench.figure import Figure
 from bench.machine import look_at_machine
 from bench.report import print_table
+from bench.scratch import keep_all
 
 Bench = Callable[[bool], list[Figure]]
 
@@ -53,10 +54,11 @@ def main() -> None:
     machine = look_at_machine()
     print(f"machine: {json.dumps(msgspec.to_builtins(machine))}", file=sys.stderr)
     figures: list[Figure] = []
-    for name in options.only or BENCHES:
-        begin = time.perf_counter()
-        figures += BENCHES[name](options.quick)
-        print(f"{name}: measured in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
+    with keep_all():
+        for name in options.only or BENCHES:
+            begin = time.perf_counter()
+            figures += BENCHES[name](options.quick)
+            print(f"{name}: measured in {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     document = msgspec.json.format(msgspec.json.encode({"machine": machine, "figures": figures}), indent=2)
     if options.json:
         Path(options.json).write_bytes(document + b"\n")

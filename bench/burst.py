@@ -1,12 +1,11 @@
 """A thousand tasks due at one instant."""
 
 import asyncio
-import tempfile
 import time
 from contextlib import closing
-from pathlib import Path
 
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_data
 from bench.server import serve, wait_until
 from bench.spawn import run_asyncio
 from bench.stock import Ends, in_s, make_task, store_tasks
@@ -44,19 +43,17 @@ def measure(quick: bool) -> list[Figure]:
 
 
 def run_rota() -> tuple[float, float]:
-    with tempfile.TemporaryDirectory(prefix="bench-burst-") as name:
-        data = Path(name) / "data"
-        data.mkdir(mode=0o700)
-        at = in_s(AHEAD_S)
-        with closing(open_sqlite(data / "rota.db")) as database:
-            once = OnceSchedule(at=at.isoformat())
-            store_tasks(database, [make_task(f"at-once-{number}", schedule=once) for number in range(TASKS)])
-        ends = Ends(data)
-        with serve(data, with_key=False):
-            assert not ends.count(), "the instant came before the server was up"
-            wait_until(lambda: ends.count() == TASKS, limit_s=60, pause_s=0.2)
-        assert not ends.failed()
-        return ends.last_start_s() - at.timestamp(), ends.last_end_s() - at.timestamp()
+    data = new_data()
+    at = in_s(AHEAD_S)
+    with closing(open_sqlite(data / "rota.db")) as database:
+        once = OnceSchedule(at=at.isoformat())
+        store_tasks(database, [make_task(f"at-once-{number}", schedule=once) for number in range(TASKS)])
+    ends = Ends(data)
+    with serve(data, with_key=False):
+        assert not ends.count(), "the instant came before the server was up"
+        wait_until(lambda: ends.count() == TASKS, limit_s=60, pause_s=0.2)
+    assert not ends.failed()
+    return ends.last_start_s() - at.timestamp(), ends.last_end_s() - at.timestamp()
 
 
 def run_reference() -> float:

@@ -1,11 +1,11 @@
 """Validated POSTs that store a task, by 32 clients at once, beside an app that validates as much and stores nothing."""
 
 import subprocess
-import tempfile
 from pathlib import Path
 
 from bench.c_program import compile_c
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_folder
 from bench.server import Server, serve
 
 CLIENTS = 32
@@ -21,17 +21,16 @@ OVER_FASTAPI = 2.4
 def measure(quick: bool) -> list[Figure]:
     """Answers per second from one server process each, medians of rounds in turns."""
     rounds, count = (1, 3000) if quick else (5, 10_000)
-    with tempfile.TemporaryDirectory(prefix="bench-create-") as name:
-        folder = Path(name)
-        program = compile_c("post_loop", folder)
-        first = iter(range(1000))
-        with serve(folder / "data") as rota, serve(folder / "bare", module="bench.bare_app", with_key=False) as bare:
-            ours, reference = in_turns(
-                rounds,
-                lambda: post(program, rota, "/v1/tasks", count, f"r{next(first)}"),
-                lambda: post(program, bare, "/tasks", count, "b"),
-            )
-            stored = len(rota.ask("GET", "/v1/tasks?limit=1")["items"])
+    folder = new_folder("create")
+    program = compile_c("post_loop", folder)
+    first = iter(range(1000))
+    with serve(folder / "data") as rota, serve(folder / "bare", module="bench.bare_app", with_key=False) as bare:
+        ours, reference = in_turns(
+            rounds,
+            lambda: post(program, rota, "/v1/tasks", count, f"r{next(first)}"),
+            lambda: post(program, bare, "/tasks", count, "b"),
+        )
+        stored = len(rota.ask("GET", "/v1/tasks?limit=1")["items"])
     assert stored
     return [
         figure(

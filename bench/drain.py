@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +12,7 @@ from pathlib import Path
 from tests.postgres_server import run_server
 
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_data, new_folder
 from bench.server import serve, wait_until
 from bench.stock import IDS, MANY_AT_ONCE, Ends, count_ended, make_task, store_tasks
 from rota.bus import Bus
@@ -35,12 +35,11 @@ HUEY = "huey==3.5.4"
 def measure(quick: bool) -> list[Figure]:
     """Runs per second, from the first creation to the last end; creating and draining take turns, they do not overlap."""
     rounds, count = (1, 4000) if quick else (3, 16_000)
-    with tempfile.TemporaryDirectory(prefix="bench-drain-") as name, run_server(DURABLE) as server:
-        folder = Path(name)
-        ways: list[Callable[[], float]] = [lambda: on_sqlite(folder, count), lambda: on_postgres(folder, server.url, count)]
+    with run_server(DURABLE) as server:
+        ways: list[Callable[[], float]] = [lambda: on_sqlite(count), lambda: on_postgres(server.url, count)]
         if os.environ.get(PEERS):
-            python = install_huey(folder)
-            ways.append(lambda: run_huey(python, folder, count // 4))
+            python = install_huey(new_folder("huey"))
+            ways.append(lambda: run_huey(python, count // 4))
         sqlite, postgres, *huey = in_turns(rounds, *ways)
     reference = huey[0] if huey else None
     return [
@@ -51,23 +50,20 @@ def measure(quick: bool) -> list[Figure]:
     ]  # fmt: skip
 
 
-def on_sqlite(folder: Path, count: int) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        data = Path(name) / "data"
-        data.mkdir(mode=0o700)
-        with closing(open_sqlite(data / "rota.db")) as database:
-            created_s = create(database, data, count)
-        ends = Ends(data)
-        with serve(data, module="bench.noop_server", with_key=False):
-            wait_until(lambda: ends.count() == count, limit_s=120, pause_s=0.2)
-        assert not ends.failed()
-        return count / (created_s + ends.last_end_s() - ends.first_start_s())
+def on_sqlite(count: int) -> float:
+    data = new_data()
+    with closing(open_sqlite(data / "rota.db")) as database:
+        created_s = create(database, data, count)
+    ends = Ends(data)
+    with serve(data, module="bench.noop_server", with_key=False):
+        wait_until(lambda: ends.count() == count, limit_s=120, pause_s=0.2)
+    assert not ends.failed()
+    return count / (created_s + ends.last_end_s() - ends.first_start_s())
 
 
-def on_postgres(folder: Path, url: str, count: int) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as name, closing(open_database(url)) as database:
-        data = Path(name) / "data"
-        data.mkdir(mode=0o700)
+def on_postgres(url: str, count: int) -> float:
+    with closing(open_database(url)) as database:
+        data = new_data()
         database.run(lambda c: c.run("TRUNCATE tasks CASCADE"))
         created_s = create(database, data, count)
         with serve(data, module="bench.noop_server", environ={"ROTA_DATABASE": url}, with_key=False):
@@ -105,7 +101,6 @@ def install_huey(folder: Path) -> Path:
     return python
 
 
-def run_huey(python: Path, folder: Path, count: int) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        words = [str(python), str(Path(__file__).parent / "peer_huey.py"), f"{name}/huey.db", str(count)]
-        return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+def run_huey(python: Path, count: int) -> float:
+    words = [str(python), str(Path(__file__).parent / "peer_huey.py"), str(new_folder("huey") / "huey.db"), str(count)]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)

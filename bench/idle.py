@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from bench.figure import Figure, figure
+from bench.scratch import new_folder
 from bench.server import CLEAN, serve
 
 SCHEDULES = 1000
@@ -17,16 +17,15 @@ BARE = "import asyncio, sqlite3, msgspec, uvloop, starlette.applications, uvicor
 def measure(quick: bool) -> list[Figure]:
     """Memory, processor time and wake-ups, none of the schedules being due while it is watched."""
     watch_s = 20 if quick else 60
-    with tempfile.TemporaryDirectory(prefix="bench-idle-") as name:
-        folder = Path(name)
-        config = folder / "rota.toml"
-        config.write_text(settings(SCHEDULES))
-        with serve(folder / "data", config=config, with_key=False) as server:
-            time.sleep(SETTLE_S)
-            cpu_s, wakes = processor_s(server.pid), wake_ups(server.pid)
-            time.sleep(watch_s)
-            cpu_s, wakes = processor_s(server.pid) - cpu_s, wake_ups(server.pid) - wakes
-            memory, resident = memory_mb(server.pid, "Pss"), memory_mb(server.pid, "Rss")
+    folder = new_folder("idle")
+    config = folder / "rota.toml"
+    config.write_text(settings(SCHEDULES))
+    with serve(folder / "data", config=config, with_key=False) as server:
+        time.sleep(SETTLE_S)
+        cpu_s, wakes = processor_s(server.pid), wake_ups(server.pid)
+        time.sleep(watch_s)
+        cpu_s, wakes = processor_s(server.pid) - cpu_s, wake_ups(server.pid) - wakes
+        memory, resident = memory_mb(server.pid, "Pss"), memory_mb(server.pid, "Rss")
     bare = bare_memory_mb()
     reference = "Python with asyncio, uvloop, sqlite3, msgspec, Starlette and uvicorn imported"
     return [

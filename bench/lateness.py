@@ -1,12 +1,12 @@
 """How late schedules fire when a hundred are due in every second."""
 
-import tempfile
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bench.figure import Figure, figure, percentile
+from bench.scratch import new_data
 from bench.server import serve
 from bench.stock import in_s, make_task, now, store_tasks
 from rota.core.schedule import CronSchedule
@@ -21,13 +21,12 @@ AHEAD_S = 4.0
 def measure(quick: bool) -> list[Figure]:
     """From a run's planned instant to the begin of its work, which is no work at all: the scheduler alone."""
     watch_s = 10 if quick else 60
-    with tempfile.TemporaryDirectory(prefix="bench-lateness-") as name:
-        data, report = Path(name) / "data", Path(name) / "late"
-        data.mkdir(mode=0o700)
-        first_at = fill(data)
-        with serve(data, module="bench.noop_server", environ={"BENCH_REPORT": str(report)}, with_key=False):
-            time.sleep((first_at - now()).total_seconds() + watch_s)
-        late = [float(line) * 1000 for line in report.read_text().split()]
+    data = new_data()
+    report = data.parent / "late"
+    first_at = fill(data)
+    with serve(data, module="bench.noop_server", environ={"BENCH_REPORT": str(report)}, with_key=False):
+        time.sleep((first_at - now()).total_seconds() + watch_s)
+    late = [float(line) * 1000 for line in report.read_text().split()]
     assert len(late) >= SCHEDULES / PERIOD_S * watch_s * 0.9
     steady = late[len(late) // 10 :]
     reference = percentile(sleep_lateness(len(steady) // 100), 0.99)

@@ -4,12 +4,12 @@ import fcntl
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_folder
 from rota.core.policy import LogLimit
 from rota.logs import LogName, RunLogs
 
@@ -29,8 +29,8 @@ while left:
 def measure(quick: bool) -> list[Figure]:
     """Lines and bytes per second, medians of rounds taken in turns, files in one folder."""
     lines, rounds = (500_000, 3) if quick else (2_000_000, 5)
-    with tempfile.TemporaryDirectory(prefix="bench-capture-") as name:
-        ours_s, cat_s = in_turns(rounds, lambda: _capture(Path(name), lines), lambda: _cat(Path(name), lines))
+    folder = new_folder("capture")
+    ours_s, cat_s = in_turns(rounds, lambda: _capture(folder, lines), lambda: _cat(folder, lines))
     megabytes = lines * LINE_BYTES / 1e6
     return [
         figure(f"log capture of {LINE_BYTES}-byte lines with stream and time", lines / ours_s, "lines/s", goal=3_000_000),

@@ -1,7 +1,6 @@
 """A page of 50 runs out of a long history, beside the same page out of a short one."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from bench.client import Connection
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_data
 from bench.server import Server, serve
 from bench.stock import IDS, make_task, now, store_runs, store_tasks
 from rota.core.states import State
@@ -31,12 +31,10 @@ STATES: tuple[State, ...] = ("succeeded", "succeeded", "succeeded", "failed", "t
 def measure(quick: bool) -> list[Figure]:
     """Milliseconds for one page, medians of many, in turns: from the store, and over HTTP."""
     long = 100_000 if quick else 1_000_000
-    with tempfile.TemporaryDirectory(prefix="bench-list-") as name:
-        paths = {count: Path(name) / str(count) for count in (SHORT, long)}
-        for count, path in paths.items():
-            path.mkdir(mode=0o700)
-            fill(path, count)
-        return [*from_store(paths[SHORT], paths[long], long), *over_http(paths[SHORT], paths[long], long)]
+    paths = {count: new_data() for count in (SHORT, long)}
+    for count, path in paths.items():
+        fill(path, count)
+    return [*from_store(paths[SHORT], paths[long], long), *over_http(paths[SHORT], paths[long], long)]
 
 
 def from_store(short: Path, long: Path, count: int) -> list[Figure]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from bench.c_program import compile_c
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_data, new_folder
 from bench.server import serve, wait_until
 from bench.stock import IDS, MANY_AT_ONCE, Ends, make_task, now, store_runs, store_tasks
 from rota.store.database import open_sqlite
@@ -21,16 +21,14 @@ TASKS = 4
 def measure(quick: bool) -> list[Figure]:
     """Runs per second, medians of rounds in turns."""
     rounds, count = (1, 600) if quick else (5, 2000)
-    with tempfile.TemporaryDirectory(prefix="bench-spawn-") as name:
-        folder = Path(name)
-        loop = compile_c("spawn_loop", folder)
-        ours, alone, paired, bare = in_turns(
-            rounds,
-            lambda: run_rota(folder, count),
-            lambda: rate(count, lambda: run_c(loop, count, 1)),
-            lambda: rate(count, lambda: run_c(loop, count, 2)),
-            lambda: rate(count, lambda: asyncio.run(run_asyncio(count))),
-        )
+    loop = compile_c("spawn_loop", new_folder("c"))
+    ours, alone, paired, bare = in_turns(
+        rounds,
+        lambda: run_rota(count),
+        lambda: rate(count, lambda: run_c(loop, count, 1)),
+        lambda: rate(count, lambda: run_c(loop, count, 2)),
+        lambda: rate(count, lambda: asyncio.run(run_asyncio(count))),
+    )
     title = "durable `sh -c true` runs with a log each"
     references = [
         ("C posix_spawn loop", alone, 0.5, 0.65),
@@ -43,17 +41,15 @@ def measure(quick: bool) -> list[Figure]:
     ]
 
 
-def run_rota(folder: Path, count: int) -> float:
+def run_rota(count: int) -> float:
     """A server finds so many runs waiting, and carries them out."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        data = Path(name) / "data"
-        data.mkdir(mode=0o700)
-        fill(data, count)
-        ends = Ends(data)
-        with serve(data, with_key=False):
-            wait_until(lambda: ends.count() == count, limit_s=120, pause_s=0.2)
-        assert not ends.failed()
-        return count / (ends.last_end_s() - ends.first_start_s())
+    data = new_data()
+    fill(data, count)
+    ends = Ends(data)
+    with serve(data, with_key=False):
+        wait_until(lambda: ends.count() == count, limit_s=120, pause_s=0.2)
+    assert not ends.failed()
+    return count / (ends.last_end_s() - ends.first_start_s())
 
 
 def fill(data: Path, count: int) -> None:

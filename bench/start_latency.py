@@ -1,12 +1,11 @@
 """From asking for a run to its start, on an idle server, over HTTP."""
 
 import asyncio
-import tempfile
 import time
-from pathlib import Path
 
 from bench.client import Connection, events
 from bench.figure import Figure, figure, percentile
+from bench.scratch import new_data
 from bench.server import Server, serve
 
 # So long that the run before has ended.
@@ -16,7 +15,7 @@ PAUSE_S = 0.03
 def measure(quick: bool) -> list[Figure]:
     """From the first byte of `POST /v1/tasks/{id}/run` to the arrival of `run.started` on the event stream."""
     count = 50 if quick else 500
-    with tempfile.TemporaryDirectory(prefix="bench-latency-") as name, serve(Path(name) / "data") as server:
+    with serve(new_data()) as server:
         task = server.ask("POST", "/v1/tasks", {"name": "hello", "executor": {"kind": "shell", "script": "true"}})
         took, echo = asyncio.run(take_turns(server, task["id"], count))
     note = "both the request and the event pass through HTTP; the claim is durable by then, the process starts right after it"

@@ -3,13 +3,13 @@
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.figure import Figure, figure, in_turns
 from bench.idle import settings
+from bench.scratch import new_folder
 from bench.server import CLEAN
 
 TASKS = 200
@@ -26,18 +26,17 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", lif
 
 def measure(quick: bool) -> list[Figure]:
     """Seconds until `GET /livez` is answered, on a data directory that has been used before, and on a new one."""
-    with tempfile.TemporaryDirectory(prefix="bench-startup-") as name:
-        folder = Path(name)
-        config = folder / "rota.toml"
-        config.write_text(settings(TASKS))
-        numbers = iter(range(1000))
-        start(rota(config, folder / "used"))
-        used, fresh, bare = in_turns(
-            2 if quick else 9,
-            lambda: start(rota(config, folder / "used")),
-            lambda: start(rota(config, folder / f"new-{next(numbers)}")),
-            lambda: start([sys.executable, "-c", BARE]),
-        )
+    folder = new_folder("startup")
+    config = folder / "rota.toml"
+    config.write_text(settings(TASKS))
+    numbers = iter(range(1000))
+    start(rota(config, folder / "used"))
+    used, fresh, bare = in_turns(
+        2 if quick else 9,
+        lambda: start(rota(config, folder / "used")),
+        lambda: start(rota(config, folder / f"new-{next(numbers)}")),
+        lambda: start([sys.executable, "-c", BARE]),
+    )
     reference = "a Starlette app with one route on uvicorn"
     return [
         figure(f"from exec to the first answer, {TASKS} tasks", used, "s", reference=bare, reference_name=reference,

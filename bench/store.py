@@ -1,16 +1,15 @@
 """Measures group commit: inserts by many callers at once, beside the same inserts committed one by one."""
 
 import asyncio
-import tempfile
 import time
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 
 from tests.postgres_server import run_server
 
 from bench.drain import DURABLE
 from bench.figure import Figure, figure, in_turns
+from bench.scratch import new_data
 from rota.store.connection import Connection, Work
 from rota.store.database import Database, open_postgres, open_sqlite
 
@@ -21,7 +20,7 @@ SQL = "INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?)"
 def measure(quick: bool) -> list[Figure]:
     """Inserts per second, each durable when its caller goes on: medians of rounds taken in turns on one file or server."""
     together, alone = (10_000, 500) if quick else (40_000, 2_000)
-    with tempfile.TemporaryDirectory(prefix="bench-store-") as folder, closing(open_sqlite(Path(folder) / "rota.db")) as database:
+    with closing(open_sqlite(new_data() / "rota.db")) as database:
         sqlite = compare("SQLite", database, together, alone)
     with run_server(DURABLE) as server, closing(open_postgres(server.url)) as database:
         postgres = compare("PostgreSQL", database, together // 4, alone)

@@ -2,12 +2,11 @@
 
 import asyncio
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from bench.client import events
 from bench.figure import Figure, figure, percentile
+from bench.scratch import new_data
 from bench.server import Server, serve
 
 PAUSE_S = 0.02
@@ -18,7 +17,7 @@ WRITER = "import time\nfor _ in range({lines}):\n    time.sleep({pause})\n    pr
 def measure(quick: bool) -> list[Figure]:
     """From a line's writing to its arrival at a client of the log's event stream."""
     lines = 50 if quick else 500
-    with tempfile.TemporaryDirectory(prefix="bench-viewer-") as name, serve(Path(name) / "data") as server:
+    with serve(new_data()) as server:
         script = f"exec {sys.executable} -S -c '{WRITER.format(lines=lines, pause=PAUSE_S)}'"
         server.ask("POST", "/v1/tasks", {"name": "writer", "executor": {"kind": "shell", "script": script}})
         run = server.ask("POST", "/v1/tasks/writer/run", {})
