@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.known import KnownTasks
+from rota.engine.letters import Letters, Speaker
 from rota.engine.loop import Loop, keep_ticking
+from rota.engine.notifier import Keep, Notifier
 from rota.engine.pruner import Pruner
 from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
@@ -30,17 +34,23 @@ from rota.executors import build_executors
 from rota.http.listeners import Listeners
 from rota.ids import Ids
 from rota.logs import RunLogs
-from rota.ops.context import Rota
+from rota.ops.context import Rota, VariableFiles
 from rota.ops.door import Door
 from rota.ops.installation import apply_file_tasks
-from rota.own_log import set_up_own_log
+from rota.ops.machine import Machine
+from rota.outgoing import Guard, Outgoing
+from rota.own_log import OwnLog, set_up_own_log
 from rota.runners import LocalRunner, ProcessLedger
+from rota.senders import build_senders
 from rota.store.database import Database, open_database
 from rota.store.owner import take_ownership
-from rota.surfaces import native
+from rota.surfaces import CONTROL, SURFACES, mounted, runwisp
 from rota.vitals import Vitals
 
 log = structlog.get_logger()
+
+# How long a stopping server still tries to tell what it has to tell; the next start goes on with the rest.
+LAST_WORDS_S = 3.0
 
 
 class Source:
@@ -96,6 +106,9 @@ class Server:
         self._scheduler = Scheduler(self._engine)
         self._supervisor = Supervisor(self._engine)
         self._pruner = Pruner(self._engine, logs, loaded.settings.storage.max_size)
+        self._letters = Letters(logs, loaded.notifying.notifiers, _speaker(loaded.settings))
+        self._notifier = _notifier(self._engine, self._letters, loaded.settings)
+        self._apply_rules(loaded)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
@@ -129,19 +142,27 @@ class Server:
         difference = diff_units(self._units, loaded.units)
         await apply_file_tasks(self._rota, [unit.spec for unit in loaded.units])
         self._units = loaded.units
+        self._apply_rules(loaded)
         log.info("settings read again", added=difference.added, changed=[each.name for each in difference.changed],
                  removed=difference.removed)  # fmt: skip
         changed = [{"name": each.name, "reasons": each.reasons} for each in difference.changed]
         return {"added": difference.added, "changed": changed, "removed": difference.removed}
 
+    def _apply_rules(self, loaded: Loaded) -> None:
+        """Who is told of what, and how."""
+        self._engine.rules = self._rota.rules = settings_file.build_rules(loaded.settings.notify, loaded.notifying)
+        self._letters.use(loaded.notifying.notifiers)
+
     def _listen(self) -> str:
-        native_app = native.app(self._rota)
-        where = self._listeners.listen(self._settings.server.listen, native_app)
+        where = self._listeners.listen(self._settings.server.listen, mounted(self._rota, SURFACES))
         for listener in self._settings.listen:
-            if listener.surface != "native":
-                raise Invalid.at(f"listen.{listener.address}", "this version serves the surface native alone", listener.surface)
-            self._listeners.listen(listener.address, native_app)
-        self._listeners.listen_unix(self._settings.server.data / "rota.sock", native.control_app(self._rota))
+            if listener.surface not in SURFACES:
+                known = ", ".join(SURFACES)
+                raise Invalid.at(f"listen.{listener.address}", f"this version serves {known}", listener.surface)
+            self._listeners.listen(listener.address, SURFACES[listener.surface](self._rota))
+        if self._settings.daemon.metrics_listen:
+            self._listeners.listen(self._settings.daemon.metrics_listen, runwisp.metrics_app(self._rota))
+        self._listeners.listen_unix(self._settings.server.data / "rota.sock", mounted(self._rota, CONTROL))
         return where
 
     async def _boot(self) -> None:
@@ -152,7 +173,7 @@ class Server:
         await self._scheduler.boot()
 
     def _loops(self) -> list[Loop]:
-        return [self._settler, self._dispatcher, self._scheduler, self._supervisor, self._pruner]
+        return [self._settler, self._dispatcher, self._scheduler, self._supervisor, self._pruner, self._notifier]
 
     async def _keep(self, loop: Loop) -> None:
         await keep_ticking(loop, self._engine.clock, self._engine.bus, self._engine.vitals)
@@ -171,6 +192,7 @@ class Server:
                 continue
         except Unavailable as error:  # the next start finds these runs without an end, and their processes gone
             log.error("what the last runs came to could not be written", why=error.message)
+        await self._notifier.close(LAST_WORDS_S)
 
     def _reload_by_signal(self) -> None:
         self._reloading = asyncio.create_task(self._reload_and_tell())
@@ -229,6 +251,16 @@ def _run_in_loop(source: Source, loaded: Loaded) -> None:
 
 def _open(settings: Settings) -> Database:
     return open_database(settings.server.database.reveal() if settings.server.database else settings.server.data / "rota.db")
+
+
+def _notifier(engine: Engine, letters: Letters, settings: Settings) -> Notifier:
+    outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
+    keep = Keep(settings.notify.history_keep, timedelta(seconds=settings.notify.history_keep_for))
+    return Notifier(engine, letters, build_senders(outgoing), keep=keep)
+
+
+def _speaker(settings: Settings) -> Speaker:
+    return Speaker(socket.gethostname(), __version__, settings.daemon.external_url)
 
 
 def _door(settings: Settings, clock: Clock) -> Door:

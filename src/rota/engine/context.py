@@ -10,11 +10,10 @@ from rota.bus import Bus
 from rota.clock import Clock
 from rota.core.notification import Rules
 from rota.core.run import Run
-from rota.core.states import ENDED
 from rota.core.task import Task
 from rota.engine.known import KnownTasks
 from rota.ids import Ids
-from rota.store import outbox, telling
+from rota.store import telling
 from rota.store.database import Connection, Database
 from rota.vitals import Vitals
 
@@ -38,9 +37,7 @@ class Engine(Struct, kw_only=True):
 
     def tell(self, c: Connection, changed: Sequence[tuple[Run, Task]], now: datetime) -> int:
         """Write what is to be told of these changes, in their own transaction. The notifier is to be woken for any after it."""
-        ended = [run.id for run, _ in changed if run.ended_at and run.state in ENDED]
-        told = telling.tell(c, self.rules, changed, self.ids, now)
-        return told + outbox.tell_callbacks(c, ended, now, self.ids, final=True)
+        return telling.tell_all(c, self.rules, changed, self.ids, now)
 
     def announce(self, runs: Iterable[Run], kind: str | None = None) -> None:
         """Tell watchers about runs: as `run.<state>`, or as the kind that is given."""

@@ -128,6 +128,8 @@ class Dispatcher:
         if any(claim.run.instance is not None for claim in done.claims):
             engine.bus.wake("supervisor")  # what depends on this service is to know that it is up
         engine.announce((claim.run for claim in done.claims), "run.started")
+        if done.ended or engine.rules.routes:
+            engine.bus.wake("notifier")
         engine.announce(done.ended)
         for run in done.ended:
             engine.vitals.ended[run.state] += 1
@@ -143,6 +145,8 @@ class Dispatcher:
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
         claims = [_claim(c, known[run.task_id], run) for run in claimed]
+        if self._engine.rules.routes:
+            self._engine.tell(c, [(claim.run, claim.task) for claim in claims], now)
         stops = admission.list_stops(c, self._engine.node)
         return Dispatched(claims, ended, stops, _earlier(self._next_at(c, now), gate_at), more=len(fresh) == BATCH)
 
@@ -181,7 +185,9 @@ class Dispatcher:
         self.free((candidate.task_id for candidate in waiting if room.has_more_for(candidate)), ())
         refused = admission.refuse(c, [(run_id, state, reason, now) for run_id, state, reason in decisions.refused])
         ended = [*stopped, *runs.get_runs(c, refused)]
-        fanout.publish_ends(c, [(run, room.tasks[run.task_id]) for run in ended], self._engine.ids, now)
+        ends = [(run, room.tasks[run.task_id]) for run in ended]
+        fanout.publish_ends(c, ends, self._engine.ids, now)
+        self._engine.tell(c, ends, now)
         return ended
 
     def _room(self, c: Connection, now: datetime, candidates: list[Candidate]) -> Room:

@@ -18,7 +18,9 @@ def give_back(c: Connection, engine: Engine, claims: Sequence[tuple[str, int]], 
     admission.release(c, held, now, now)
     ended = [run for run in runs.get_runs(c, [run_id for run_id, _ in held]) if run.ended_at]
     tasks = engine.known.get(c, {run.task_id for run in ended})
-    fanout.publish_ends(c, [(run, tasks[run.task_id]) for run in ended], engine.ids, now)
+    ends = [(run, tasks[run.task_id]) for run in ended]
+    fanout.publish_ends(c, ends, engine.ids, now)
+    engine.tell(c, ends, now)
     return ended
 
 

@@ -26,7 +26,9 @@ def end_leftovers(c: Connection, engine: Engine, now: datetime) -> list[Run]:
             state, reason = _end_of(task)
             refused += [(run_id, state, reason, now) for run_id in pending.list_leftover(c, task_id, now)[room:]]
     ended = runs.get_runs(c, admission.refuse(c, refused))
-    fanout.publish_ends(c, [(run, tasks[run.task_id]) for run in ended], engine.ids, now)
+    ends = [(run, tasks[run.task_id]) for run in ended]
+    fanout.publish_ends(c, ends, engine.ids, now)
+    engine.tell(c, ends, now)
     return ended
 
 

@@ -22,7 +22,7 @@ TAIL = 3
 ShowRun = Callable[[Run, str], Any]
 
 
-class Origin(Struct, frozen=True):
+class Speaker(Struct, frozen=True):
     """Which server speaks. `url` is where people reach it, without trailing slash."""
 
     name: str = "rota"
@@ -30,7 +30,7 @@ class Origin(Struct, frozen=True):
     url: str | None = None
 
 
-ROTA = Origin()
+ROTA = Speaker()
 
 
 def show_run(run: Run, task_name: str) -> dict[str, Any]:
@@ -45,11 +45,11 @@ class Letters:
         self,
         logs: RunLogs,
         notifiers: Iterable[Notifier] = (),
-        origin: Origin = ROTA,
+        speaker: Speaker = ROTA,
         show_run: ShowRun = show_run,
     ) -> None:
         self._logs = logs
-        self._origin = origin
+        self._speaker = speaker
         self._show_run = show_run
         self.use(notifiers)
 
@@ -70,7 +70,7 @@ class Letters:
     async def parcel(self, delivery: Delivery, endpoint: Endpoint) -> Parcel:
         note = msgspec.convert(delivery.body[NOTE], Note)
         tail = await asyncio.to_thread(self._tail, note) if note.kind in WITH_TAIL else []
-        url = f"{self._origin.url}/tasks/{note.task}/{to_ulid(note.run.id)}" if self._origin.url else None
+        url = f"{self._speaker.url}/tasks/{note.task}/{to_ulid(note.run.id)}" if self._speaker.url else None
         message = compose(note, tail, url)
         notifier = self._notifiers.get(delivery.address["notifier"])
         text = fill(notifier.template, note, tail, url) if notifier and notifier.template is not None else message.text
@@ -96,7 +96,7 @@ class Letters:
                 "message": message,
                 "log_tail": shorten(tail),
                 "url": url,
-                "daemon": {"name": self._origin.name, "version": self._origin.version, "url": self._origin.url},
+                "daemon": {"name": self._speaker.name, "version": self._speaker.version, "url": self._speaker.url},
             }
         )
 

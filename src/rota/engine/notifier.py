@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from msgspec import Struct, field
@@ -25,9 +25,21 @@ log = structlog.get_logger()
 # A receiver that hangs holds up as many deliveries of its own and nobody else's.
 PER_TARGET = 2
 MOST_AT_ONCE = 64
+PRUNE_EVERY = timedelta(hours=1)
 
 # Writes the body of a surface's callback as things stand; None if there is nothing left to tell.
 Form = Callable[[Connection, Delivery], bytes | None]
+
+
+class Keep(Struct, frozen=True):
+    """How much of what was told is kept: lines of the bell, their age, and the age of the delivery log."""
+
+    lines: int = 1024
+    lines_for: timedelta = timedelta(days=90)
+    deliveries_for: timedelta = timedelta(days=30)
+
+
+KEEP = Keep()
 
 
 class Tried(Struct, frozen=True):
@@ -56,12 +68,19 @@ class Notifier:
     name: LoopName = "notifier"
 
     def __init__(
-        self, engine: Engine, letters: Letters, senders: Mapping[str, Sender], forms: Mapping[str, Form] | None = None
+        self,
+        engine: Engine,
+        letters: Letters,
+        senders: Mapping[str, Sender],
+        forms: Mapping[str, Form] | None = None,
+        keep: Keep = KEEP,
     ) -> None:
         self._engine = engine
         self._letters = letters
         self._senders = senders
         self._forms = forms or {}
+        self._keep = keep
+        self._prune_at = engine.clock.now()
         self._tried: list[Tried] = []
         self._sending: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
         # At the start, and after a pass that failed: some may be held that nobody sends.
@@ -126,8 +145,15 @@ class Notifier:
         busy.update(delivery.target for delivery, _ in done.taken)
         # Without room it is the end of a try that brings the next pass.
         due_at = outbox.next_due(c, busy, per_target=PER_TARGET) if len(done.taken) < room else None
-        done.next_at = min(filter(None, (due_at, alerts.next_end(c))), default=None)
+        self._prune(c, now)
+        done.next_at = min(filter(None, (due_at, alerts.next_end(c), self._prune_at)))
         return done
+
+    def _prune(self, c: Connection, now: datetime) -> None:
+        if now >= self._prune_at or self._prune_at > now + PRUNE_EVERY:
+            notifications.prune_notifications(c, self._keep.lines, now - self._keep.lines_for)
+            outbox.prune_deliveries(c, now - self._keep.deliveries_for)
+            self._prune_at = now + PRUNE_EVERY
 
     def _written(self, c: Connection, delivery: Delivery, now: datetime) -> list[tuple[Delivery, bytes | None]]:
         """A delivery with the body that its form writes, if it has one; nothing if there is nothing left to tell.

@@ -109,6 +109,8 @@ class Scheduler:
             engine.vitals.lag_s = firing.lag_s
             if not expected:
                 engine.bus.wake("dispatcher")
+            if any(new.run.ended_at for new in firing.runs):
+                engine.bus.wake("notifier")
             engine.announce((new.run for new in firing.runs), "run.created")
         return Tick({"tasks": len(firing.cursors), "runs": len(firing.runs)}, next_at=self._next_at, again=more)
 
@@ -199,6 +201,7 @@ class Scheduler:
         tasks.update_cursors(c, firing.cursors)
         ended = [(new.run, self._engine.known.task(new.run.task_id)) for new in firing.runs if new.run.ended_at]
         fanout.publish_ends(c, ended, self._engine.ids, now)
+        self._engine.tell(c, ended, now)
 
     def _place(self, c: Connection, task: Task, firing: Firing) -> Place | None:
         """None for a task that starts at its tick. All jittered tasks share the places, so they are placed together."""

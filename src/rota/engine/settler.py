@@ -19,7 +19,7 @@ from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.loop import Tick
 from rota.runners.base import Delivered, Finished, Runner
-from rota.store import attempts, fanout, instances, runs, settlement
+from rota.store import attempts, fanout, instances, runs, settlement, telling
 from rota.store.database import Connection
 from rota.store.settlement import RetrySettlement, Settlement
 
@@ -161,7 +161,7 @@ class Settler:
         caused = fanout.publish_ends(c, ends, self._engine.ids, now)
         repeated = [each for each in judged if each.verdict.is_retry and each.run.id in again and not each.resumes]
         failed = [(each.ended(), each.task) for each in repeated]
-        done.told = self._engine.tell(c, [*ends, *failed], now)
+        done.told = self._engine.tell(c, ends, now) + telling.tell(c, self._engine.rules, failed, self._engine.ids, now)
         done.caused = [new.run for new in caused]
         self._engine.known.get(c, {run.task_id for run in done.caused})
         return done

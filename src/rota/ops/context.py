@@ -12,6 +12,7 @@ from rota.clock import Clock, SystemClock
 from rota.config import Settings, load
 from rota.config.origin import Origin
 from rota.core.errors import Unavailable
+from rota.core.notification import Rules
 from rota.core.run import Run
 from rota.core.schedule import Schedule, compile_schedule
 from rota.core.task import Task
@@ -57,6 +58,7 @@ class Rota(Struct, kw_only=True):
     """The parts behind every surface.
 
     growth  tells followers that a log has grown; None where no run is carried out
+    rules   who is told of what
     reload  reads the settings again, all or nothing; its answer is told to the asker
     door    lets in who knows the installation's password
     info    facts about this server that anyone with a key may know, beside version and start
@@ -73,6 +75,7 @@ class Rota(Struct, kw_only=True):
     logs: RunLogs
     vitals: Vitals
     default_timezone: str = "UTC"
+    rules: Rules = Rules()
     growth: LogGrowth | None = None
     reload: Callable[[], Awaitable[dict[str, Any]]] = no_reload
     door: Door = field(default_factory=lambda: Door(SystemClock()))

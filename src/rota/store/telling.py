@@ -21,6 +21,7 @@ from rota.core.notification import (
     summarise,
 )
 from rota.core.run import Run
+from rota.core.states import ENDED
 from rota.core.task import Task
 from rota.store import alerts, notifications, outbox, tasks
 from rota.store.connection import Connection
@@ -46,6 +47,12 @@ def tell(c: Connection, rules: Rules, changed: Iterable[tuple[Run, Task]], ids: 
             _tell_one(c, rules, note, task.owner_id, targets, ids)
             told += 1
     return told
+
+
+def tell_all(c: Connection, rules: Rules, changed: Sequence[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
+    """The same, and whoever asked over an API to hear of the end of one of these runs."""
+    ended = [run.id for run, _ in changed if run.state in ENDED]
+    return tell(c, rules, changed, ids, now) + outbox.tell_callbacks(c, ended, now, ids, final=True)
 
 
 def flush_over(c: Connection, rules: Rules, ids: IdSource, now: datetime) -> int:
