@@ -6,6 +6,9 @@ from rota.logs.follow import Growth, follow
 from rota.logs.index import Stream
 from rota.logs.name import LogName
 from rota.logs.reader import LogLine, LogPage, LogReader
+from rota.logs.redraw import LiveRegion
 from rota.logs.writer import LogWriter
 
-__all__ = ["Growth", "LogLine", "LogName", "LogPage", "LogReader", "LogWriter", "RunLogs", "Shortage", "Stream", "follow"]
+__all__ = [
+    "Growth", "LiveRegion", "LogLine", "LogName", "LogPage", "LogReader", "LogWriter", "RunLogs", "Shortage", "Stream", "follow",
+]  # fmt: skip

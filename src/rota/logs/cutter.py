@@ -51,6 +51,12 @@ class LineCutter:
         self.drop()
         return [block]
 
+    def take(self) -> bytes:
+        """The partial line, which is then no longer held."""
+        partial = bytes(self._partial)
+        self.drop()
+        return partial
+
     def drop(self) -> None:
         """Forgets the partial line."""
         self._partial = bytearray()

@@ -73,13 +73,23 @@ class LogPaths(Struct, frozen=True, dict=True):
     def next(self) -> SegmentPaths:
         return SegmentPaths(Path(f"{self.start}.{self.file}.next"), Path(f"{self.start}.{self.file}.next.meta"))
 
+    @property
+    def frames(self) -> Path:
+        """What redrawn lines were before they stayed as they are."""
+        return Path(f"{self.start}.{self.file}.frames")
+
+    @property
+    def old_frames(self) -> Path:
+        return Path(f"{self.previous_text}.frames")
+
     def all(self) -> list[Path]:
-        return [path for pair in (self.current, self.previous, self.next) for path in (pair.data, pair.index)]
+        segments = [path for pair in (self.current, self.previous, self.next) for path in (pair.data, pair.index)]
+        return [*segments, self.frames, self.old_frames]
 
 
 def run_id_of(file_name: str) -> str | None:
     """The run a file belongs to, hidden ones included, or None for a file that is no log's."""
-    found = re.fullmatch(r"\.?\d{8}_\d{6}_([A-Za-z0-9_-]+)\.log(\.prev|\.next)?(\.meta)?", file_name)
+    found = re.fullmatch(r"\.?\d{8}_\d{6}_([A-Za-z0-9_-]+)\.log(\.prev|\.next)?(\.meta|\.frames)?", file_name)
     return found and found[1]
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from rota.core.errors import Invalid
+from rota.logs.frames import find_frames, list_entries
 from rota.logs.index import CONTINUED, STREAM_CODES, STREAMS, Record, Stream
 from rota.logs.name import LogPaths
 from rota.logs.view import View, open_view
@@ -19,13 +20,16 @@ _PREFIXES = {STREAM_CODES["stderr"]: b"[ERR] ", STREAM_CODES["system"]: b"[SYSTE
 
 
 class LogLine(Struct, frozen=True):
-    """Line `n` of a run, counted from 0 over all attempts and rotations. `continued`: goes on the line before it."""
+    """Line `n` of a run, counted from 0 over all attempts and rotations. `continued`: goes on the line before it.
+    `frame_count`: how many frames are kept of what it was before, where it was drawn over.
+    """
 
     n: int
     at: datetime
     stream: Stream
     text: str
     continued: bool = False
+    frame_count: int | UnsetType = UNSET
 
 
 class LogPage(Struct, frozen=True):
@@ -54,12 +58,25 @@ class LogReader:
             wanted = from_line if from_line >= 0 else max(0, view.total_lines + from_line)
             start = max(wanted, view.first_available)
             return LogPage(
-                lines=_take(view, start, limit),
+                lines=self._with_counts(_take(view, start, limit)),
                 first_available=view.first_available,
                 total_lines=view.total_lines,
                 finalized=view.ended,
                 truncated=wanted < view.first_available,
             )
+
+    def frames(self, line: int) -> list[list[str]]:
+        """What a line was before, each frame a list of rows, the last one as it stayed; none if it was never drawn over."""
+        return find_frames(self._paths, line)
+
+    def _with_counts(self, lines: list[LogLine]) -> list[LogLine]:
+        if not lines or not self._paths.frames.exists():
+            return lines
+        first = lines[0].n
+        for entry in list_entries(self._paths):
+            for at in range(max(0, entry.first - first), min(len(lines), entry.first + entry.lines - first)):
+                lines[at] = structs.replace(lines[at], frame_count=entry.count)
+        return lines
 
     def search(self, pattern: str, *, regex: bool = False, case: bool = False, from_line: int = 0) -> Iterator[LogLine]:
         """Lines that contain `pattern`, in order. Raises Invalid for an empty pattern or a bad expression, at once."""

@@ -1,14 +1,16 @@
 """Records the output of one run as it comes from the pipes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from rota.core.policy import LogLimit
 from rota.logs.cutter import Block, LineCutter
 from rota.logs.disk import find_shortage
+from rota.logs.frames import FrameFile
 from rota.logs.index import ENDED, FULL, STREAM_CODES, STREAMS, Stream
 from rota.logs.mask import MaskedStream, Secrets
 from rota.logs.name import LogPaths
+from rota.logs.redraw import Drawn, LiveRegion, Redraw
 from rota.logs.segment import Buffers, Segment, make_folder, open_segment, rotate
 from rota.logs.survey import BLOCK_BYTES
 
@@ -45,6 +47,8 @@ class LogWriter:
         self._secrets = Secrets(secrets)
         self._masks = [MaskedStream(self._secrets) for _ in STREAMS] if self._secrets else None
         self._cutters = [LineCutter() for _ in STREAMS]
+        self._redraws = self._new_redraws()
+        self._frames = FrameFile(paths)
         self._segment: Segment | None = None
         self._fresh = True  # no output in this segment yet: a line goes in even if it alone is over the cap
         self._discarding = False
@@ -70,8 +74,18 @@ class LogWriter:
             chunk = self._masks[code].feed(chunk)
         for start in range(0, len(chunk), BLOCK_BYTES):
             piece = chunk if len(chunk) <= BLOCK_BYTES else chunk[start : start + BLOCK_BYTES]
-            self._emit_all(code, self._cutters[code].feed(piece), at_ms)
+            redraw = self._redraws[code]
+            if redraw.is_idle and b"\r" not in piece and b"\x1b" not in piece and b"\b" not in piece:
+                redraw.remember(piece)
+                self._emit_all(code, self._cutters[code].feed(piece), at_ms)
+            else:
+                self._emit_drawn(code, redraw.feed(piece, self._cutters[code]), at_ms)
         self._tell(before)
+
+    def live_regions(self) -> list[LiveRegion]:
+        """What the streams draw at this moment, and may still draw over."""
+        drawn = [(STREAMS[code], redraw.epoch, redraw.frame()) for code, redraw in enumerate(self._redraws)]
+        return [LiveRegion(stream, epoch, frame) for stream, epoch, frame in drawn if frame is not None]
 
     def system(self, text: str, at_ms: int) -> None:
         """Adds lines of our own. They do not count against the size cap's policy, so keep them few."""
@@ -83,8 +97,11 @@ class LogWriter:
         """Ends partial lines: nothing more comes from the process."""
         before = self.lines_written
         for code, cutter in enumerate(self._cutters):
+            redraw = self._redraws[code]
             if self._masks:
-                self._emit_all(code, cutter.feed(self._masks[code].flush()), at_ms)
+                self._emit_drawn(code, redraw.feed(self._masks[code].flush(), cutter), at_ms)
+            if not redraw.is_idle:
+                self._emit_drawn(code, redraw.flush(cutter), at_ms)
             self._emit_all(code, cutter.flush(), at_ms)
         self._tell(before)
 
@@ -117,6 +134,19 @@ class LogWriter:
         for block in blocks:
             if not self._discarding:
                 self._emit(code, block, at_ms)
+
+    def _emit_drawn(self, code: int, parts: Iterable[bytes | Drawn], at_ms: int) -> None:
+        cutter = self._cutters[code]
+        for part in parts:
+            if isinstance(part, bytes):
+                self._emit_all(code, cutter.feed(part), at_ms)
+                continue
+            before, lines = self.lines_written, len(part.rows)
+            self._emit_all(code, cutter.feed(b"".join(row + b"\n" for row in part.rows)), at_ms)
+            if part.frames and self.lines_written - before >= lines:
+                self._frames.append(self.lines_written - lines, lines, part.frames)
+        if self._on_growth:
+            self._on_growth()
 
     def _emit(self, code: int, block: Block, at_ms: int) -> None:
         length = block.length
@@ -177,8 +207,12 @@ class LogWriter:
 
     def _discard(self) -> None:
         self._discarding = True
+        self._redraws = self._new_redraws()
         for cutter in self._cutters:
             cutter.drop()
+
+    def _new_redraws(self) -> list[Redraw]:
+        return [Redraw(self._secrets.redact if self._secrets else None) for _ in STREAMS]
 
     def _append(self, code: int, buffers: Buffers, length: int, lines: int, at_ms: int, continued: bool = False) -> None:
         assert self._segment  # noqa: S101 - callers looked
