@@ -1,8 +1,10 @@
 """What a task does, as each kind of executor is told it. One struct per kind, one literal list."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
+
+from rota.core.pipeline.language import Options, Steps
 
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 EnvValue = Annotated[str, Meta(max_length=32_768, pattern=r"^[^\x00]*$")]
@@ -24,4 +26,12 @@ class Shell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="shell", om
     umask: Annotated[str, Meta(pattern=r"^0?[0-7]{3}$")] | None = None
 
 
-Work = Shell
+class Pipeline(Struct, frozen=True, kw_only=True, tag_field="kind", tag="pipeline", omit_defaults=True, forbid_unknown_fields=True):
+    """Steps that call tools, one after the other (core.pipeline.language). `params` are under those of the task and the run."""
+
+    steps: Steps
+    params: dict[str, Any] = {}
+    options: Options = field(default_factory=Options)
+
+
+Work = Shell | Pipeline
