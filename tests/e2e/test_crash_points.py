@@ -156,6 +156,38 @@ def test_a_cancel_has_its_receipt_whenever_the_server_dies(make_server: MakeServ
     check_promise(server)
 
 
+def test_processes_of_a_dead_server_are_gone_wherever_they_went(make_server: MakeServer) -> None:
+    server = make_server("""
+        [tasks.tree]
+        run = '''
+        setsid sh -c 'trap "" TERM; echo escaped; while :; do sleep 0.1; done' &
+        sh -c 'while :; do sleep 0.1; done' &
+        echo leader
+        wait
+        '''
+    """)
+    server.start()
+    run_id = server.run("tree")
+    server.until(lambda: set(server.log_texts(run_id)) == {"leader", "escaped"})
+    server.kill()
+    assert len(server.pids_of(run_id)) >= 3
+    server.start()
+    assert server.pids_of(run_id) == []
+    assert server.get(f"/v1/runs/{run_id}")["state"] == "crashed"
+
+
+def test_a_run_that_is_to_survive_its_server_is_carried_out_again(make_server: MakeServer, database_url: str | None) -> None:
+    script = 'test -e "$WITNESS/again" || { touch "$WITNESS/again"; exec sleep 60; }'
+    server = make_server(f"[tasks.tough]\nresume_after_crash = true\nrun = {toml_script(script)}", database=database_url)
+    server.start()
+    run_id = server.run("tough")
+    server.until((server.folder / "again").exists)
+    server.kill()
+    server.start()
+    assert server.until_state(run_id)["state"] == "succeeded"
+    assert len(Witness(server.folder).began(run_id)) == 2
+
+
 def test_a_service_has_one_process_after_a_crash(make_server: MakeServer, database_url: str | None) -> None:
     server = make_server(SERVICE, database=database_url)
     server.start()
