@@ -16,7 +16,8 @@ from rota import __version__
 from rota import config as settings_file
 from rota.bus import Bus
 from rota.clock import Clock, SystemClock
-from rota.config import Loaded, Settings, diff_units, report, restart_only_changes
+from rota.config import Loaded, Settings, Unit, diff_units, report, restart_only_changes
+from rota.config.origin import Origin
 from rota.core.errors import Conflict, Invalid, RotaError, Unavailable
 from rota.core.task import Task
 from rota.engine.context import Engine
@@ -61,6 +62,11 @@ class Source:
         self._environ = environ
         self._flags = flags
 
+    @property
+    def is_managed(self) -> bool:
+        """Whether a service manager has started us (systemd.exec(5), INVOCATION_ID)."""
+        return "INVOCATION_ID" in self._environ
+
     def load(self) -> Loaded:
         return settings_file.load(self.path, self._environ, self._flags)
 
@@ -68,7 +74,7 @@ class Source:
 class Server:
     """One server on one data directory, which its caller owns."""
 
-    def __init__(self, source: Source, loaded: Loaded) -> None:
+    def __init__(self, source: Source, loaded: Loaded, own_log: OwnLog) -> None:
         self._source = source
         self._units = loaded.units
         self._settings = loaded.settings
@@ -84,7 +90,7 @@ class Server:
         self._runner = LocalRunner(
             build_executors(), logs, clock, bus, self._ledger, self._secrets, loaded.settings.server.max_concurrent_runs
         )
-        zone = loaded.settings.scheduler.timezone
+        zone, self._origin = loaded.settings.scheduler.timezone, Origin(source.path)
         self._engine = Engine(
             node=ids.new(), database=self._database, clock=clock, bus=bus, ids=ids, vitals=vitals, known=KnownTasks(zone)
         )
@@ -99,7 +105,17 @@ class Server:
             growth=self._runner.growth,
             reload=self.reload,
             door=_door(loaded.settings, clock),
-            info={"data_dir": str(data), "config": str(self._source.path) if self._source.path else None, "timezone": zone},
+            info={
+                "data_dir": str(data),
+                "config": str(source.path) if source.path else None,
+                "timezone": zone,
+                "service_managed": source.is_managed,
+            },
+            settings=loaded.settings,
+            origin=self._origin,
+            files_of=self._files_of,
+            own_log=own_log,
+            machine=Machine(clock, bus, self._origin),
         )
         self._dispatcher = Dispatcher(self._engine, self._runner)
         self._settler = Settler(self._engine, self._runner, self._dispatcher)
@@ -125,6 +141,7 @@ class Server:
             await self._stopping.wait()
             await self._shut_down(loops)
         finally:
+            self._rota.machine.close()
             self._engine.bus.wake("closing")  # whoever reads a stream is told that it ends here
             await self._listeners.stop()
             self._ledger.close()
@@ -141,7 +158,7 @@ class Server:
             raise Conflict(f"only a restart changes {', '.join(restart_only)}", hint="restart the server, or undo that change")
         difference = diff_units(self._units, loaded.units)
         await apply_file_tasks(self._rota, [unit.spec for unit in loaded.units])
-        self._units = loaded.units
+        self._keep_units(loaded.units)
         self._apply_rules(loaded)
         log.info("settings read again", added=difference.added, changed=[each.name for each in difference.changed],
                  removed=difference.removed)  # fmt: skip
@@ -169,8 +186,10 @@ class Server:
         """What has to be true before anything starts: nobody else's process runs, and the settings are in the store."""
         await Rescuer(self._engine, self._ledger, self._settler).tick()
         await apply_file_tasks(self._rota, [unit.spec for unit in self._units])
+        self._keep_units(self._units)
         await self._supervisor.boot()
         await self._scheduler.boot()
+        await self._pruner.boot()
 
     def _loops(self) -> list[Loop]:
         return [self._settler, self._dispatcher, self._scheduler, self._supervisor, self._pruner, self._notifier]
@@ -208,6 +227,14 @@ class Server:
             return {}
         return next((unit.secrets for unit in self._units if unit.name == task.name), {})
 
+    def _keep_units(self, units: list[Unit]) -> None:
+        self._units = units
+        self._origin.note((unit.file for unit in units), self._engine.clock.now())
+
+    def _files_of(self, name: str) -> VariableFiles:
+        unit = next((unit for unit in self._units if unit.name == name), None)
+        return VariableFiles(unit.env_file, unit.secrets_file) if unit else VariableFiles()
+
     def _greet(self, where: str) -> None:
         services = sum(unit.spec.service is not None for unit in self._units)
         tasks = len(self._units) - services
@@ -226,20 +253,20 @@ def serve(config: Path | None = None, data: Path | None = None, listen: str | No
     try:
         source = Source(config, dict(os.environ), flags)
         loaded = source.load()
-        set_up_own_log(loaded.settings.server.log_level, loaded.settings.server.log_format)
+        own_log = set_up_own_log(loaded.settings.server.log_level, loaded.settings.server.log_format)
         for warning in loaded.warnings:
             log.warning(str(warning.message), at=warning.location)
         with take_ownership(loaded.settings.server.data):
-            _run_in_loop(source, loaded)
+            _run_in_loop(source, loaded, own_log)
     except RotaError as error:
         print(_lines(error), file=sys.stderr)
         return 1
     return 0
 
 
-def _run_in_loop(source: Source, loaded: Loaded) -> None:
+def _run_in_loop(source: Source, loaded: Loaded, own_log: OwnLog) -> None:
     async def run() -> None:
-        await Server(source, loaded).run()
+        await Server(source, loaded, own_log).run()
 
     try:
         import uvloop

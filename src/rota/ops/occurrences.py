@@ -13,13 +13,14 @@ from msgspec import Struct
 from rota.bus import Watcher
 from rota.core.actor import Actor
 from rota.core.errors import Conflict, NotFound
-from rota.core.occurrence import Occurrence
+from rota.core.occurrence import Occurrence, latest
+from rota.core.occurrence import occurrences as occurrences_of
 from rota.core.run import Run, Trigger
 from rota.core.states import State
 from rota.ops import access
 from rota.ops.context import Rota
 from rota.ops.runs import LOOK_AGAIN_S, cancel_run
-from rota.store import occurrences, tasks
+from rota.store import attempts, occurrences, tasks
 from rota.store.database import Connection
 from rota.store.occurrences import Key, Order, Wanted
 
@@ -79,6 +80,19 @@ async def list_occurrences(rota: Rota, actor: Actor, asked: Filter, order: Order
 async def get_occurrence(rota: Rota, actor: Actor, occurrence_id: str, *, task: str | None = None) -> Shown:
     """With `task`, only if it is that task's. Raises NotFound."""
     return await rota.database.read(lambda c: find(c, actor, occurrence_id, task))
+
+
+async def list_of_run(rota: Rota, run: Run) -> list[Occurrence]:
+    """All of a run up to the one that `run` shows, which may have gone on since."""
+    if run.attempt_id is None:
+        return [latest(run, [])]
+    ended = await rota.database.read(lambda c: attempts.list_attempts(c, run.id))
+    return occurrences_of(run, [attempt for attempt in ended if attempt.id < (run.attempt_id or "")])
+
+
+async def list_task_names(rota: Rota, actor: Actor) -> dict[str, str]:
+    """Of all tasks that the actor has or had, by id."""
+    return await rota.database.read(lambda c: tasks.list_names_by_id(c, access.owner_of(actor)))
 
 
 async def wait_occurrence(rota: Rota, actor: Actor, occurrence_id: str, timeout_s: float) -> Shown:

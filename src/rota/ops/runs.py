@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal
 
 from rota.bus import Watcher
@@ -16,6 +17,8 @@ from rota.store.database import Connection
 
 # A notice can be lost by a slow watcher; the store cannot.
 LOOK_AGAIN_S = 5.0
+# The dispatcher judges a run within milliseconds; where none works, nobody is kept waiting for long.
+ADMISSION_S = 2.0
 
 
 async def list_runs(
@@ -76,6 +79,17 @@ async def cancel_run(
         await wait_run(rota, actor, run_id, wait_s)
         return await rota.database.read(lambda c: runs.find_receipt(c, run_id)) or receipt
     return receipt
+
+
+async def wait_admission(rota: Rota, run_id: str, timeout_s: float = ADMISSION_S) -> None:
+    """Until the dispatcher has judged a new run: it is refused, waits in its queue, or starts. At most so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            while True:
+                passed = rota.bus.next_pass("dispatcher")
+                if await rota.database.read(lambda c: runs.is_judged(c, run_id)):
+                    return
+                await passed.wait()
 
 
 async def wait_run(rota: Rota, actor: Actor, run_id: str, timeout_s: float) -> Run:

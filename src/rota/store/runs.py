@@ -22,6 +22,7 @@ __all__ = [
     "get_run",
     "get_runs",
     "insert_runs",
+    "is_judged",
     "list_attempts",
     "list_keys",
     "list_live",
@@ -84,6 +85,12 @@ def find_shown_run(c: Connection, run_id: str) -> Run | None:
     """One that nobody has deleted."""
     row = c.row(f"{FIND} AND deleted_at IS NULL", (run_id,))
     return None if row is None else from_row(row)
+
+
+def is_judged(c: Connection, run_id: str) -> bool:
+    """Whether the dispatcher has decided what becomes of a run. One that is gone needs no decision."""
+    row = c.row("SELECT admission FROM runs WHERE id = ?", (run_id,))
+    return row is None or row[0] != "new"
 
 
 def get_run(c: Connection, run_id: str) -> Run:
