@@ -1,6 +1,6 @@
 """What a task does, as each kind of executor is told it. One struct per kind, one literal list."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -26,6 +26,32 @@ class Shell(Struct, frozen=True, kw_only=True, tag_field="kind", tag="shell", om
     umask: Annotated[str, Meta(pattern=r"^0?[0-7]{3}$")] | None = None
 
 
+ProjectName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+ComposeName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Compose(Struct, frozen=True, kw_only=True, tag_field="kind", tag="compose", omit_defaults=True, forbid_unknown_fields=True):
+    """A service of a compose file, or the whole of it, run by `docker compose` (RunWisp §14).
+
+    service    None for the whole stack, which mode `up` runs
+    mode       run = a container of its own · up = the stack · exec = `script` inside the container that runs already
+    pull       when the image is fetched; compose's own rule where it is not given
+    with_deps  compose starts what the service depends on
+    """
+
+    file: Annotated[str, Meta(min_length=1)]
+    project_name: ProjectName
+    service: ComposeName | None = None
+    mode: Literal["run", "up", "exec"] = "run"
+    profiles: list[ComposeName] = []
+    env_file: str | None = None
+    pull: Literal["missing", "always", "never"] | None = None
+    with_deps: bool = False
+    env: Annotated[dict[EnvName, EnvValue], Meta(max_length=256)] = {}
+    working_dir: str | None = None
+    script: Annotated[str, Meta(min_length=1, pattern=r"\S")] | None = None
+
+
 class Pipeline(Struct, frozen=True, kw_only=True, tag_field="kind", tag="pipeline", omit_defaults=True, forbid_unknown_fields=True):
     """Steps that call tools, one after the other (core.pipeline.language). `params` are under those of the task and the run."""
 
@@ -34,4 +60,4 @@ class Pipeline(Struct, frozen=True, kw_only=True, tag_field="kind", tag="pipelin
     options: Options = field(default_factory=Options)
 
 
-Work = Shell | Pipeline
+Work = Shell | Compose | Pipeline

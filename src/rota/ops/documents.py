@@ -11,7 +11,7 @@ from rota.core.inputs import check_inputs
 from rota.core.planning import Opening, open_schedule
 from rota.core.schedule import ManualSchedule
 from rota.core.task import TaskSpec
-from rota.core.work import Shell
+from rota.core.work import Compose, Shell
 from rota.ops import reading
 
 
@@ -49,9 +49,9 @@ def check_spec(actor: Actor, spec: TaskSpec, *, now: datetime, default_timezone:
 
     Raises Forbidden if the actor may not have such a task, and Invalid at `body.<field>` if it cannot work.
     """
-    if isinstance(spec.executor, Shell):
+    if isinstance(spec.executor, Shell | Compose):  # both run processes on this machine
         actor.require("task.shell")
-    problems = [*_check_service(spec), *_check_inputs(spec)]
+    problems = [*_check_service(spec), *_check_inputs(spec), *_check_compose(spec)]
     opening = Opening(now, None)
     try:
         opening = open_schedule(spec.schedule, spec.policy.dst, now, default_timezone)
@@ -76,9 +76,21 @@ def _check_service(spec: TaskSpec) -> list[Problem]:
 def _check_inputs(spec: TaskSpec) -> list[Problem]:
     if spec.inputs is None:
         return []
-    taken = spec.executor.env if isinstance(spec.executor, Shell) else ()
+    taken = spec.executor.env if isinstance(spec.executor, Shell | Compose) else ()
     unattended = spec.run_on_start or (spec.schedule is not None and not _is_manual(spec))
     return [_within("body.inputs", problem) for problem in check_inputs(spec.inputs, unattended=unattended, taken=taken)]
+
+
+def _check_compose(spec: TaskSpec) -> list[Problem]:
+    work = spec.executor
+    if not isinstance(work, Compose):
+        return []
+    found = []
+    if (work.service is None) != (work.mode == "up"):
+        found.append(Problem("body.executor.service", "is for the modes run and exec, which need it"))
+    if (work.script is None) != (work.mode != "exec"):
+        found.append(Problem("body.executor.script", "is for the mode exec, which needs it"))
+    return found
 
 
 def _is_manual(spec: TaskSpec) -> bool:
