@@ -79,6 +79,8 @@ class Server:
         self._units = loaded.units
         self._settings = loaded.settings
         self._stopping = asyncio.Event()
+        self._serving = asyncio.Event()
+        self._one_reload = asyncio.Lock()
         self._reloading: asyncio.Task[None] | None = None
         self._listeners = Listeners(loaded.settings.server.trust_proxy)
         clock, data = SystemClock(), loaded.settings.server.data
@@ -128,15 +130,16 @@ class Server:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-        where = self._listen()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
+        where = self._listen()
         try:
             await self._boot()
             loops = [asyncio.create_task(self._keep(each), name=each.name) for each in self._loops()]
             await self._listeners.start()
-            loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
+            self._serving.set()
             self._greet(where)
             await self._stopping.wait()
             await self._shut_down(loops)
@@ -148,10 +151,14 @@ class Server:
             self._database.close()
 
     async def reload(self) -> dict[str, Any]:
-        """Read the settings again and apply them whole.
+        """Read the settings again and apply them whole, one reload after the other.
 
         Raises Invalid with every error of the file, and Conflict for a change that needs a restart; nothing is changed then.
         """
+        async with self._one_reload:
+            return await self._reload()
+
+    async def _reload(self) -> dict[str, Any]:
         loaded = self._source.load()
         restart_only = restart_only_changes(self._settings, loaded.settings)
         if restart_only:
@@ -217,6 +224,7 @@ class Server:
         self._reloading = asyncio.create_task(self._reload_and_tell())
 
     async def _reload_and_tell(self) -> None:
+        await self._serving.wait()  # one that is asked for during the start comes after it
         try:
             await self.reload()
         except RotaError as error:

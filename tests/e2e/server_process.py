@@ -67,7 +67,7 @@ class ServerProcess:
     def start(self, crash_at: str | None = None, nth: int = 1) -> None:
         """Returns when it serves."""
         self.launch(crash_at, nth)
-        until(lambda: self._has_greeted() or not self.is_alive, self.own_log)
+        until(lambda: self.has_greeted or not self.is_alive, self.own_log)
         assert self.is_alive, self.own_log()
 
     def launch(self, crash_at: str | None = None, nth: int = 1) -> None:
@@ -198,7 +198,9 @@ class ServerProcess:
             os.kill(pid, signal.SIGKILL)
         return wrong
 
-    def _has_greeted(self) -> bool:
+    @property
+    def has_greeted(self) -> bool:
+        """Whether it serves, or did before it died."""
         return "/metrics" in self._out.read_text()
 
     def _in_state(self, run_id: str, states: Sequence[str]) -> Run | None:

@@ -63,7 +63,7 @@ def crash(server: ServerProcess, point: str, request: Callable[[], object] | Non
     """Start the server, have it asked, and see it die at that point."""
     server.launch(point)
     if request:
-        server.until(lambda: server._has_greeted() or not server.is_alive)
+        server.until(lambda: server.has_greeted or not server.is_alive)
         ask(server, request)
     assert server.wait() == -9, server.own_log()
 

@@ -1,6 +1,7 @@
 """Reading the settings file again: whole or not at all."""
 
 import signal
+from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import MakeServer
@@ -46,3 +47,23 @@ def test_a_reload_refused_by_the_api_names_the_place(make_server: MakeServer) ->
     assert server.cli("reload").returncode == 2
     server.write_settings("[server]\nmax_concurrent_runs = 3\n[tasks.a]\nrun = 'true'\n")
     assert server.http.post("/v1/reload").status_code == 409
+
+
+def test_a_reload_asked_for_during_the_start_comes_after_it(make_server: MakeServer) -> None:
+    server = make_server("[tasks.a]\nrun = 'trap \"\" TERM; echo up; while :; do sleep 0.1; done'\n")
+    server.start()
+    run_id = server.run("a")
+    server.until(lambda: server.log_texts(run_id))
+    server.kill()
+    before = _made_at(server.data / "rota.sock")
+    server.launch()
+    # Its sockets are open, and for two seconds it waits for the end of what its predecessor left running.
+    server.until(lambda: _made_at(server.data / "rota.sock") not in (before, None))
+    server.write_settings("[tasks.b]\nrun = 'true'\n")
+    server.signal(signal.SIGHUP)
+    server.until(lambda: server.has_greeted)
+    server.until(lambda: [task["name"] for task in server.get("/v1/tasks")["items"]] == ["b"])
+
+
+def _made_at(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.exists() else None
