@@ -43,7 +43,7 @@ CASES = {
     "a frame that erases the rest": (b"working hard\rdone\x1b[K\n", ["done"]),
     "a line that is wiped before another": (b"0% [Working]\r            \rGet:1 packages\n", ["Get:1 packages"]),
     "a bar that is wiped at the end": (b"a\n\r50%\r   \r", ["a"]),
-    "a spinner by backspaces": (b"wait -\b\\\b|\b/\b-\b done\n", ["wait  done"]),
+    "a spinner by backspaces": (b"\rwait -\b\\\b|\b/\b-\b done\n", ["wait  done"]),
     "two lines drawn again": (b"a 1\nb 1\n\x1b[2Aa 2\nb 2\n\x1b[2Aa 3\nb 3\nend\n", ["a 1", "b 1", "a 3", "b 3", "end"]),
     "one of three lines drawn again": (b"a\nb\nc\n\x1b[2A\x1b[2KB\x1b[2B\rend\n", ["a", "b", "c", "B", "c", "end"]),
     "a live display without a last newline": (b"\r\x1b[2Ka\nb\r\x1b[2K\x1b[1A\x1b[2KA\nB\n", ["a", "A", "B"]),

@@ -11,6 +11,8 @@ from rota.logs import Stream
 from rota.process import Poller
 
 READ_BYTES = 256 * 1024
+# What is drawn over and over takes a hundred times as long to follow: some 10 ms for so much.
+DRAWN_BYTES = 8 * 1024
 PIPE_BYTES = 1024 * 1024
 # A read this long means that the pipe was about full: the process waits for us.
 FULL_BYTES = 64 * 1024
@@ -69,7 +71,7 @@ class Output:
 
     def _read(self, fd: int) -> None:
         try:
-            chunk = os.read(fd, READ_BYTES)
+            chunk = os.read(fd, DRAWN_BYTES if self._context.log.is_drawing else READ_BYTES)
         except BlockingIOError:
             return
         if not chunk:

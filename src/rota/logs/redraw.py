@@ -12,7 +12,7 @@ from rota.logs.index import Stream
 from rota.logs.screen import MAX_ROWS, Cells, Frame, Screen, find_token, render
 
 # Returns to the start of a line that goes on, cursor movement, erasing. Colours are none, nor is a line that ends in CR LF.
-_REDRAW = re.compile(rb"\r(?!\n)|\x08|\x1b\[[0-9;?]*[A-HJKfsu`]|\x1b[78Mc]")
+_REDRAW = re.compile(rb"\r(?!\n)|\x1b\[[0-9;?]*[A-HJKfsu`]|\x1b[78Mc]")
 _UNFINISHED = re.compile(rb"(?:\r|\x1b(?:\[[0-9;?]{0,40})?)\Z")
 _LONGEST_UNFINISHED = 48
 _UPWARD = tuple("AFHfu")
@@ -58,6 +58,10 @@ class Redraw:
     @property
     def is_idle(self) -> bool:
         return self._screen is None and not self._held
+
+    @property
+    def is_active(self) -> bool:
+        return self._screen is not None
 
     def remember(self, chunk: bytes) -> None:
         """To be told of what passed by while idle: the cursor may go back to it."""

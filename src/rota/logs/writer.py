@@ -25,7 +25,8 @@ class LogWriter:
     """Appends to the log of one run, for one attempt. Synchronous; the caller hands in the time.
 
     Nothing that happens to the disk raises: recording stops, `disk_pressure` is set, and it goes on with a note of what was lost
-    when the disk does. `overflowed` is set when the limit says that the run must be stopped. Exactly one of `close` (the attempt
+    when the disk does. `is_drawing` tells that the last chunk was drawn over, which takes far longer to follow than plain
+    lines: hand in little at a time then. `overflowed` is set when the limit says that the run must be stopped. Exactly one of `close` (the attempt
     ended) and `finalize` (the run ended) is called at the end, and nothing after it.
     """
 
@@ -56,6 +57,7 @@ class LogWriter:
         self._lost = 0
         self._retry_at_ms = 0
         self._lines = 0
+        self.is_drawing = False
         self.overflowed = False
         self.disk_pressure = False
         self._open()
@@ -75,11 +77,14 @@ class LogWriter:
         for start in range(0, len(chunk), BLOCK_BYTES):
             piece = chunk if len(chunk) <= BLOCK_BYTES else chunk[start : start + BLOCK_BYTES]
             redraw = self._redraws[code]
-            if redraw.is_idle and b"\r" not in piece and b"\x1b" not in piece and b"\b" not in piece:
+            self.is_drawing = False
+            if redraw.is_idle and b"\r" not in piece and b"\x1b" not in piece:
                 redraw.remember(piece)
                 self._emit_all(code, self._cutters[code].feed(piece), at_ms)
             else:
+                epoch = redraw.epoch
                 self._emit_drawn(code, redraw.feed(piece, self._cutters[code]), at_ms)
+                self.is_drawing = redraw.is_active or redraw.epoch != epoch
         self._tell(before)
 
     def live_regions(self) -> list[LiveRegion]:

@@ -1,10 +1,10 @@
 """Tells those who follow a run's log that it has grown."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rota.logs import Growth
+from rota.logs import Growth, LiveRegion
 
 
 class LogGrowth:
@@ -13,6 +13,19 @@ class LogGrowth:
     def __init__(self) -> None:
         self._growths: dict[str, Growth] = {}
         self._followers: Counter[str] = Counter()
+        self._regions: dict[str, Callable[[], list[LiveRegion]]] = {}
+
+    def begin(self, run_id: str, regions: Callable[[], list[LiveRegion]]) -> None:
+        """A writer has the log of that run from now on."""
+        self._regions[run_id] = regions
+
+    def end(self, run_id: str) -> None:
+        self._regions.pop(run_id, None)
+
+    def regions(self, run_id: str) -> list[LiveRegion]:
+        """What the run draws at this moment, and may still draw over: not in its log yet."""
+        found = self._regions.get(run_id)
+        return found() if found else []
 
     @property
     def is_followed(self) -> bool:

@@ -188,12 +188,15 @@ class LocalRunner:
 
     def _open_log(self, claim: Claim, masked: list[str]) -> LogWriter:
         run = claim.run
-        return self._logs.writer(
+        log = self._logs.writer(
             _log_name(claim), claim.task.spec.policy.log, masked, on_growth=lambda: self.growth.notify(run.id)
         )
+        self.growth.begin(run.id, log.live_regions)
+        return log
 
     def _close_log(self, claim: Claim, log: LogWriter, outcome: Outcome) -> None:
         """The log of a run that will be tried again stays open for the next attempt."""
+        self.growth.end(claim.run.id)
         now, run = self._clock.now(), claim.run
         uptimes_s = [*claim.uptimes_s, (now - run.started_at).total_seconds() if run.started_at else 0.0]
         if judge(claim.task.spec.policy, run.attempt, outcome, now, uptimes_s=uptimes_s).is_retry:
