@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from rota.core.notification import Notification
 from rota.core.run import Run
 from rota.core.task import Task, TaskSpec
 from rota.core.work import Shell
@@ -56,6 +57,22 @@ def make_run(task: Task | str, **fields: Any) -> Run:
         "due_at": NOON,
     }
     return Run(**{**defaults, **fields})
+
+
+def make_notification(**fields: Any) -> Notification:
+    """An unread line of the installation's bell."""
+    defaults = {
+        "id": make_id(),
+        "kind": "run.failed",
+        "severity": "error",
+        "title": "backup failed",
+        "body": "exit code 4",
+        "fingerprint": "f",
+        "created_at": NOON,
+        "last_occurred_at": NOON,
+        "occurrences": [NOON],
+    }
+    return Notification(**{**defaults, **fields})
 
 
 def make_new_run(task: Task | str, **fields: Any) -> NewRun:

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.routing import Router
 
+from rota.core.notification import Notification
 from rota.core.run import Receipt
 from rota.http.auth import Authenticate, as_operator, by_bearer
 from rota.http.metrics import MEDIA_TYPE
@@ -16,7 +17,7 @@ from rota.logs import LogPage
 from rota.ops.context import Rota
 from rota.ops.documents import TaskBody
 from rota.ops.health import Readiness
-from rota.surfaces.native import errors, happenings, installation, runs, tasks, wire
+from rota.surfaces.native import errors, happenings, installation, runs, tasks, telling, wire
 
 EVENT_STREAM = "text/event-stream"
 
@@ -113,6 +114,38 @@ ROUTES: tuple[Route, ...] = (
         method="GET", path="/v1/stream", handler=happenings.stream_notices,
         summary="What happens; Last-Event-ID resumes",
         media_type=EVENT_STREAM,
+    ),
+    Route(
+        method="GET", path="/v1/notifications", handler=telling.list_notifications, summary="The bell",
+        query=wire.PageQuery, reply=Page[Notification],
+    ),
+    Route(
+        method="GET", path="/v1/notifications/unread", handler=telling.count_unread,
+        summary="How many lines of the bell are unread", reply=wire.Count,
+    ),
+    Route(
+        method="POST", path="/v1/notifications/read", handler=telling.mark_all_read, summary="Note all of them as read",
+        body=wire.NoBody, body_optional=True, reply=wire.Count,
+    ),
+    Route(
+        method="POST", path="/v1/notifications/{id}/read", handler=telling.mark_read, summary="Note one as read",
+        body=wire.NoBody, body_optional=True, reply=Notification, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/v1/notifications/{id}/unread", handler=telling.mark_unread, summary="Note one as unread",
+        body=wire.NoBody, body_optional=True, reply=Notification, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/deliveries", handler=telling.list_deliveries, summary="What was told outside",
+        query=wire.DeliveriesQuery, reply=Page[wire.Delivery], errors=(403,),
+    ),
+    Route(
+        method="GET", path="/v1/deliveries/{id}", handler=telling.get_delivery, summary="A delivery with its tries",
+        reply=wire.Delivery, errors=(403, 404),
+    ),
+    Route(
+        method="POST", path="/v1/deliveries/{id}/replay", handler=telling.replay_delivery, summary="Send it once more",
+        body=wire.NoBody, body_optional=True, reply=wire.Delivery, errors=(403, 404, 409),
     ),
     Route(
         method="POST", path="/v1/reload", handler=installation.reload_settings,

@@ -12,6 +12,7 @@ from rota.bus import Notice
 from rota.core import run as core_run
 from rota.core import slot as core_slot
 from rota.core import task as core_task
+from rota.core.delivery import Delivery, DeliveryAttempt
 from rota.core.errors import Invalid, Problem
 from rota.core.policy import Policy
 from rota.core.schedule import Planned
@@ -42,6 +43,7 @@ def task_wire(task: core_task.Task) -> wire.Task:
         service=spec.service,
         run_on_start=spec.run_on_start,
         api_trigger=spec.api_trigger,
+        notify=spec.notify,
         source=task.source,
         status=task.status,
         owner_id=task.owner_id,
@@ -118,6 +120,22 @@ def notice_data(notice: Notice) -> dict[str, Any]:
             case _:
                 data[name] = value
     return data
+
+
+def delivery_wire(delivery: Delivery, tries: list[DeliveryAttempt] | None = None) -> wire.Delivery:
+    """Without body and address: they may hold what only the receiver is to know."""
+    return wire.Delivery(
+        id=delivery.id,
+        target=delivery.target,
+        status=delivery.status,
+        attempts=delivery.attempts,
+        created_at=delivery.created_at,
+        due_at=delivery.due_at,
+        run_id=delivery.run_id,
+        ended_at=delivery.ended_at,
+        error=delivery.error,
+        tries=tries,
+    )
 
 
 def read_states(text: str | None) -> list[State] | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from rota.core.delivery import DeliveryAttempt, DeliveryStatus
 from rota.core.inputs import Input
 from rota.core.policy import Policy
 from rota.core.run import Attempt, Trigger
@@ -12,7 +13,7 @@ from rota.core.schedule import ScheduleSpec
 from rota.core.schedule.event import LONGEST_TOPIC
 from rota.core.service import ServicePolicy
 from rota.core.states import Reason, State
-from rota.core.task import Label, Source, Status
+from rota.core.task import Label, Notify, Source, Status
 from rota.core.work import Work
 from rota.http.paging import DEFAULT_LIMIT, Cursor, Limit
 
@@ -38,6 +39,7 @@ class Task(Struct, kw_only=True):
     service: ServicePolicy | None
     run_on_start: bool
     api_trigger: bool
+    notify: Notify
     source: Source
     status: Status
     owner_id: str | None
@@ -62,6 +64,7 @@ class TaskChange(Struct, kw_only=True, omit_defaults=True):
     service: ServicePolicy | None = None
     run_on_start: bool | None = None
     api_trigger: bool | None = None
+    notify: Notify | None = None
 
 
 class Run(Struct, kw_only=True):
@@ -167,6 +170,19 @@ class RunsQuery(Struct):
     cursor: Cursor | None = None
 
 
+class PageQuery(Struct):
+    limit: Limit = DEFAULT_LIMIT
+    cursor: Cursor | None = None
+
+
+class DeliveriesQuery(Struct):
+    """`run` is the id of a run."""
+
+    run: str | None = None
+    limit: Limit = DEFAULT_LIMIT
+    cursor: Cursor | None = None
+
+
 class NextQuery(Struct):
     count: Annotated[int, Meta(ge=1, le=1000)] = 10
     after: Moment | None = None
@@ -206,6 +222,25 @@ class Snoozed(Struct):
 
 class AttemptList(Struct):
     items: list[Attempt]
+
+
+class Count(Struct):
+    count: int
+
+
+class Delivery(Struct):
+    """Something told to a receiver. `tries` is there where one delivery is asked for."""
+
+    id: str
+    target: str
+    status: DeliveryStatus
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    run_id: str | None = None
+    ended_at: datetime | None = None
+    error: str | None = None
+    tries: list[DeliveryAttempt] | None = None
 
 
 class LogDone(Struct):
