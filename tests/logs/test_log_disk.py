@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from rota.core.policy import LogLimit
-from rota.logs import LogName, RunLogs
+from rota.logs import LogName, Pattern, RunLogs
 from rota.logs.writer import PROBE_BYTES
 
 HUGE = 1 << 62
@@ -28,7 +28,8 @@ def test_recording_stops_once_when_space_runs_short(tmp_path: Path, name: LogNam
         writer.write("stdout", chunk, at_ms * 2000)
     assert writer.disk_pressure
     writer.finalize(99_000)
-    notes = [line.text for line in logs.reader(name).search("bytes") if line.stream == "system"]
+    found = logs.reader(name).search(Pattern("bytes"), most=99).lines
+    notes = [line.text for line in found if line.stream == "system"]
     assert len(notes) == 2
     assert notes[0].endswith("recording stops")
     assert notes[1] == f"recording resumed: {5 * len(chunk)} bytes of output were lost"
@@ -40,7 +41,7 @@ import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from rota.core.policy import LogLimit
-from rota.logs import LogName, RunLogs
+from rota.logs import LogName, Pattern, RunLogs
 
 def allow(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))

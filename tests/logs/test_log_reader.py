@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rota.core.errors import Invalid
 from rota.core.policy import LogLimit
-from rota.logs import LogLine, LogName, LogReader, LogWriter, RunLogs, Stream
+from rota.logs import LogLine, LogName, LogReader, LogWriter, Pattern, RunLogs, Stream
 
 CHUNK = st.tuples(st.sampled_from(["stdout", "stderr", "system"]), st.lists(st.text("ab ", max_size=6), min_size=1, max_size=9))
 
@@ -83,7 +83,7 @@ def test_raw_shows_what_pages_show(logs: RunLogs, name: LogName, reader: LogRead
     for n in range(40):
         writer.write("stderr" if n % 2 else "stdout", b"line %d\nand\n" % n, n)
     writer.finalize(1)
-    prefixes = {"stdout": "", "stderr": "[ERR] ", "system": "[SYSTEM] "}
+    prefixes = {"stdout": "", "stderr": "[ERR] ", "system": "1970-01-01T00:00:00.025Z [SYSTEM] "}
     lines = reader.page(0, 1000).lines
     assert b"".join(reader.raw()).decode() == "".join(f"{prefixes[line.stream]}{line.text}\n" for line in lines)
     assert b"".join(reader.raw(prefixes=False)).decode() == "".join(f"{line.text}\n" for line in lines)
@@ -102,15 +102,36 @@ def test_raw_shows_what_pages_show(logs: RunLogs, name: LogName, reader: LogRead
 def test_search(writer: LogWriter, reader: LogReader, pattern: str, regex: bool, case: bool, found: list[int]) -> None:
     writer.write("stdout", b"line 0\nERROR one\n", 1)
     writer.write("stderr", b"fine\nan error\n", 1)
-    assert [line.n for line in reader.search(pattern, regex=regex, case=case)] == found
-    assert [line.n for line in reader.search(pattern, regex=regex, case=case, from_line=2)] == [n for n in found if n >= 2]
+    wanted = Pattern(pattern, regex=regex, case=case)
+    assert [line.n for line in reader.search(wanted, most=9).lines] == found
+    assert [line.n for line in reader.search(wanted, most=9, from_line=2).lines] == [n for n in found if n >= 2]
+    assert [line.n for line in reader.search(wanted, most=9, end_line=2).lines] == [n for n in found if n < 2]
     writer.close(1)
 
 
-@pytest.mark.parametrize("pattern", ["", "(", "[z-a]"])
-def test_search_refuses_a_bad_pattern_at_once(reader: LogReader, pattern: str) -> None:
+@pytest.mark.parametrize("pattern", ["", "(", "[z-a]", "x" * 1001])
+def test_search_refuses_a_bad_pattern_at_once(pattern: str) -> None:
     with pytest.raises(Invalid):
-        reader.search(pattern, regex=True)
+        Pattern(pattern, regex=True)
+
+
+def test_a_search_goes_on_where_it_stopped_by_number_or_by_time(writer: LogWriter, reader: LogReader) -> None:
+    for n in range(20):
+        writer.write("stdout", b"odd\n" if n % 2 else b"even\n", n)
+    writer.close(1)
+    wanted = Pattern("odd")
+    assert reader.search(wanted, most=3).next_line == 6
+    assert [line.n for line in reader.search(wanted, from_line=6, most=3).lines] == [7, 9, 11]
+    late = reader.search(wanted, most=99, is_late=lambda: True)
+    assert late.next_line == 1
+    assert reader.search(wanted, from_line=14, most=99).next_line is None
+
+
+def test_an_expression_that_tries_every_way_is_stopped(writer: LogWriter, reader: LogReader) -> None:
+    writer.write("stdout", b"a" * 64 + b"b\n", 1)
+    writer.close(1)
+    with pytest.raises(Invalid, match="too long"):
+        reader.search(Pattern("(a|a)+$", regex=True), most=1)
 
 
 def test_a_page_of_huge_lines_ends_early_and_goes_on(writer: LogWriter, reader: LogReader) -> None:

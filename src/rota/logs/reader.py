@@ -1,22 +1,21 @@
 """Reads the log of a run: pages, search, download."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from rota.core.errors import Invalid
 from rota.logs.frames import find_frames, list_entries
 from rota.logs.index import CONTINUED, STREAM_CODES, STREAMS, Record, Stream
 from rota.logs.name import LogPaths
+from rota.logs.pattern import Pattern
 from rota.logs.view import View, open_view
 
 PAGE_BYTES = 16 * 1024 * 1024
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PREFIXES = {STREAM_CODES["stderr"]: b"[ERR] ", STREAM_CODES["system"]: b"[SYSTEM] "}
+_STDERR, _SYSTEM = STREAM_CODES["stderr"], STREAM_CODES["system"]
 
 
 class LogLine(Struct, frozen=True):
@@ -40,6 +39,13 @@ class LogPage(Struct, frozen=True):
     total_lines: int
     finalized: bool
     truncated: bool
+
+
+class Found(Struct, frozen=True):
+    """Lines that match, and where to go on; None when all was looked at."""
+
+    lines: list[LogLine]
+    next_line: int | None
 
 
 class LogReader:
@@ -78,28 +84,43 @@ class LogReader:
                 lines[at] = structs.replace(lines[at], frame_count=entry.count)
         return lines
 
-    def search(self, pattern: str, *, regex: bool = False, case: bool = False, from_line: int = 0) -> Iterator[LogLine]:
-        """Lines that contain `pattern`, in order. Raises Invalid for an empty pattern or a bad expression, at once."""
-        found = _compile(pattern, regex=regex, case=case)
-        return self._search(found, from_line, whole_blocks=not regex)
+    def search(
+        self,
+        pattern: Pattern,
+        *,
+        from_line: int = 0,
+        end_line: int | None = None,
+        most: int,
+        is_late: Callable[[], bool] = lambda: False,
+    ) -> Found:
+        """Lines that match, in order, up to `most`, until `is_late` says that it is enough. Raises Invalid as `Pattern` does."""
+        hits: list[LogLine] = []
+        with self._view() as view:
+            for record, data in view.blocks(from_line):
+                if end_line is not None and record.first_line >= end_line:
+                    break
+                text = data.decode(errors="replace")
+                lines = _split(record, text, from_line) if pattern.may_be_in(text) else []
+                for line in lines:
+                    if (end_line is None or line.n < end_line) and pattern.matches(line.text):
+                        hits.append(line)
+                    if len(hits) >= most or is_late():
+                        return Found(hits, line.n + 1)
+                if is_late():
+                    return Found(hits, record.next_line)
+        return Found(hits, None)
 
     def raw(self, *, prefixes: bool = True, from_line: int = 0, end_line: int | None = None) -> Iterator[bytes]:
-        """The text of all lines there are, the same as in pages, with `[ERR] ` and `[SYSTEM] ` before lines of those streams."""
+        """The text of all lines there are, the same as in pages, with `[ERR] ` before those of stderr, and the time and
+        `[SYSTEM] ` before our own.
+        """
         with self._view() as view:
             for record, data in view.blocks(from_line):
                 if end_line is not None and record.first_line >= end_line:
                     return
-                prefix = _PREFIXES.get(record.stream, b"") if prefixes else b""
+                prefix = _prefix_of(record) if prefixes else b""
                 part = _cut(record, data, from_line, end_line)
                 yield _prefixed(part, prefix) if prefix else part
-
-    def _search(self, found: "re.Pattern[str]", from_line: int, *, whole_blocks: bool) -> Iterator[LogLine]:
-        with self._view() as view:
-            for record, data in view.blocks(from_line):
-                text = data.decode(errors="replace")
-                if whole_blocks and not found.search(text):
-                    continue
-                yield from (line for line in _split(record, text, from_line) if found.search(line.text))
 
     def _view(self) -> AbstractContextManager[View]:
         return open_view(self._paths, self._is_live)
@@ -138,13 +159,11 @@ def _cut(record: Record, data: bytes, from_line: int, end_line: int | None) -> b
     return b"".join(line + b"\n" for line in lines)
 
 
-def _compile(pattern: str, *, regex: bool, case: bool) -> "re.Pattern[str]":
-    if not pattern:
-        raise Invalid.at("q", "must not be empty")
-    try:
-        return re.compile(pattern if regex else re.escape(pattern), 0 if case else re.IGNORECASE)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise Invalid.at("q", f"is not a regular expression: {error}", pattern) from error
+def _prefix_of(record: Record) -> bytes:
+    if record.stream == _SYSTEM:
+        at = _EPOCH + timedelta(milliseconds=record.at_ms)
+        return at.strftime("%Y-%m-%dT%H:%M:%S.").encode() + b"%03dZ [SYSTEM] " % (record.at_ms % 1000)
+    return b"[ERR] " if record.stream == _STDERR else b""
 
 
 def _prefixed(data: bytes, prefix: bytes) -> bytes:

@@ -25,9 +25,9 @@ class LogWriter:
     """Appends to the log of one run, for one attempt. Synchronous; the caller hands in the time.
 
     Nothing that happens to the disk raises: recording stops, `disk_pressure` is set, and it goes on with a note of what was lost
-    when the disk does. `is_drawing` tells that the last chunk was drawn over, which takes far longer to follow than plain
-    lines: hand in little at a time then. `overflowed` is set when the limit says that the run must be stopped. Exactly one of `close` (the attempt
-    ended) and `finalize` (the run ended) is called at the end, and nothing after it.
+    when the disk does. `overflowed` is set when the limit says that the run must be stopped. `is_drawing` tells that the last
+    chunk was drawn over, which takes far longer to follow than plain lines: hand in little at a time then. Exactly one of
+    `close` (the attempt ended) and `finalize` (the run ended) is called at the end, and nothing after it.
     """
 
     def __init__(
