@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from msgspec import Struct
 from rota.core.outcome import Outcome, StopCause, stronger
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.logs import LogWriter
+from rota.logs import Stream
 
 
 class StopRequest:
@@ -46,6 +47,23 @@ class StopRequest:
         self._on_ask = on_ask
 
 
+class RunLog(Protocol):
+    """What takes a run's output, as `logs.LogWriter` does."""
+
+    @property
+    def overflowed(self) -> bool: ...
+
+    @property
+    def disk_pressure(self) -> bool: ...
+
+    @property
+    def is_drawing(self) -> bool: ...
+
+    def write(self, stream: Stream, data: bytes, at_ms: int) -> None: ...
+
+    def system(self, text: str, at_ms: int) -> None: ...
+
+
 class Context(Struct, kw_only=True):
     """One attempt, as its executor sees it.
 
@@ -56,16 +74,18 @@ class Context(Struct, kw_only=True):
                   depend on it: after a crash the group is found and ended by it
     on_delivered  to be called when a stop has reached the work
     now_ms        Unix time in milliseconds
+    waiting       `with context.waiting():` while the attempt only waits for another run: it takes no place meanwhile
     """
 
     task: Task
     run: Run
-    log: LogWriter
+    log: RunLog
     stop: StopRequest
     secrets: Mapping[str, str]
     on_started: Callable[[int, int], None]
     on_delivered: Callable[[], None]
     now_ms: Callable[[], int]
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def note(self, text: str) -> None:
         """A line of our own in the run's log."""

@@ -119,10 +119,10 @@ def _interpreter() -> Any:
     from jmespath.functions import Functions
     from jmespath.visitor import TreeInterpreter
 
-    class Interpreter(TreeInterpreter):  # type: ignore[misc]
+    class Interpreter(TreeInterpreter):
         known = frozenset(Functions.FUNCTION_TABLE)
 
-        def visit_comparator(self, node: Node, value: Any) -> Any:
+        def visit_comparator(self, node: Any, value: Any) -> Any:
             try:
                 return super().visit_comparator(node, value)
             except TypeError:  # a number is neither smaller nor larger than a text

@@ -25,7 +25,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     with             what the tool is given; each text in it, at any depth, is a template
     save_as          the name under which later steps find its output: `steps.<save_as>`
     if               a condition; where it does not hold the step is skipped and saves nothing
-    timeout_seconds  of each call of the tool; longer is the failure ToolTimeout
+    timeout_seconds  of each call of the tool, 30 unless the tool has its own; longer is the failure ToolTimeout
     max_retries      further calls if one fails, inside the attempt, after the waits of the task's retry policy
 
     Templates and conditions are JMESPath over this context:
@@ -48,7 +48,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     with_: Any = field(name="with", default_factory=dict)
     save_as: Word | None = None
     if_: Annotated[str, Meta(min_length=1)] | None = field(name="if", default=None)
-    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    timeout_seconds: Annotated[float, Meta(gt=0, le=3600)] | None = None
     max_retries: Annotated[int, Meta(ge=0, le=10)] = 0
 
 

@@ -1,0 +1,219 @@
+"""`mcp.<server>.<tool>`: tools of MCP servers that the settings name, over stdio and streamable HTTP."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from msgspec import Struct
+
+from rota import __version__
+from rota.tools.base import Call, Tool, ToolFault
+from rota.tools.schema import find_problem
+
+if TYPE_CHECKING:
+    from mcp import Client
+    from mcp import Tool as ServerTool
+    from mcp.types import CallToolResult
+
+PREFIX = "mcp."
+KEY_META = "rota/idempotencyKey"
+CLOSE_S = 8.0
+MOST_PAGES = 100
+
+log = structlog.get_logger("rota.tools")
+
+
+class McpServer(Struct, frozen=True, kw_only=True):
+    """Where a server is: a command that speaks over stdio, started when it is first needed, or a URL."""
+
+    name: str
+    command: Sequence[str] = ()
+    env: Mapping[str, str] = {}
+    working_dir: str | None = None
+    url: str | None = None
+    headers: Mapping[str, str] = {}
+    connect_timeout_s: float = 30.0
+
+
+class McpServers:
+    """The family `mcp.`: one session per server, opened at the first call, shared by all, opened anew when it has broken."""
+
+    prefix = PREFIX
+
+    def __init__(self, servers: Sequence[McpServer]) -> None:
+        self._sessions = {server.name: Session(server) for server in servers}
+
+    def find(self, name: str) -> Tool | None:
+        server, _, tool = name.removeprefix(PREFIX).partition(".")
+        session = self._sessions.get(server)
+        if session is None or not tool:
+            return None
+        return Tool(name=name, description=f"{tool} of the MCP server {server}.", call=partial(session.call, tool))
+
+    async def list_tools(self) -> list[Tool]:
+        found = await asyncio.gather(*(session.list_tools() for session in self._sessions.values()), return_exceptions=True)
+        return [tool for tools in found if not isinstance(tools, BaseException) for tool in tools]
+
+    async def close(self) -> None:
+        await asyncio.gather(*(session.close() for session in self._sessions.values()))
+
+
+class Session:
+    """The connection to one server. It is opened and closed by a task of its own, as the SDK wants both in one task."""
+
+    def __init__(self, server: McpServer) -> None:
+        self._server = server
+        self._opened: asyncio.Future[Client] | None = None
+        self._holder: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._known: dict[str, ServerTool] = {}
+
+    async def call(self, name: str, call: Call) -> dict[str, Any]:
+        """Raises ToolFault."""
+        async with self._client() as client:
+            tool = await self._find(client, name)
+            problem = find_problem(tool.input_schema, call.arguments)
+            if problem:
+                raise ToolFault(f"{call.tool} cannot take this: {problem}", "InputValidationError")
+            meta: Any = {KEY_META: call.key}
+            result = await client.call_tool(name, call.arguments, meta=meta)
+        return _told(result, tool.output_schema)
+
+    async def list_tools(self) -> list[Tool]:
+        """Raises ToolFault."""
+        async with self._client() as client:
+            self._known = await _listed(client)
+        return [self._tool(tool) for tool in self._known.values()]
+
+    async def close(self) -> None:
+        holder, self._opened = self._holder, None
+        self._closing.set()
+        if holder is not None:
+            await asyncio.wait([holder], timeout=CLOSE_S)
+            holder.cancel()
+
+    def _tool(self, tool: "ServerTool") -> Tool:
+        return Tool(
+            name=f"{PREFIX}{self._server.name}.{tool.name}",
+            description=tool.description or "",
+            call=partial(self.call, tool.name),
+            input_schema=tool.input_schema,
+            output_schema=tool.output_schema or {},
+        )
+
+    async def _find(self, client: "Client", name: str) -> "ServerTool":
+        if name not in self._known:
+            self._known = await _listed(client)
+        if name not in self._known:
+            raise ToolFault(f"the MCP server {self._server.name} has no tool {name}", "ToolNotFound")
+        return self._known[name]
+
+    @asynccontextmanager
+    async def _client(self) -> "AsyncIterator[Client]":
+        """The open connection; what the server or the way to it does wrong is a ToolFault."""
+        from mcp import MCPError
+
+        if self._opened is None:
+            self._open()
+        opened = self._opened
+        assert opened is not None  # noqa: S101  it was made just now
+        try:
+            yield await asyncio.shield(opened)
+        except MCPError as error:
+            if _is_broken(error):
+                self._forget(opened)
+            raise ToolFault(f"the MCP server {self._server.name}: {error.message}") from error
+
+    def _open(self) -> None:
+        self._closing = asyncio.Event()
+        self._opened = asyncio.get_running_loop().create_future()
+        self._holder = asyncio.create_task(self._hold(self._opened, self._closing), name=f"mcp {self._server.name}")
+
+    def _forget(self, opened: "asyncio.Future[Client]") -> None:
+        """The next call opens it anew. Another call may have done so already."""
+        if self._opened is opened:
+            self._opened = None
+            self._known = {}
+            self._closing.set()
+
+    async def _hold(self, opened: "asyncio.Future[Client]", closing: asyncio.Event) -> None:
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(self._server.connect_timeout_s):
+                    client = await stack.enter_async_context(_connection(self._server))
+                opened.set_result(client)
+                await closing.wait()
+        except Exception as error:
+            self._forget(opened)
+            log.warning("mcp server", server=self._server.name, why=_words(error))
+            if not opened.done():
+                opened.set_exception(ToolFault(f"the MCP server {self._server.name} cannot be reached: {_words(error)}"))
+                opened.exception()  # whoever waited may be gone
+
+
+@asynccontextmanager
+async def _connection(server: McpServer) -> "AsyncIterator[Client]":
+    # Loaded with the first session: half a second and 40 MB.
+    from mcp import Client
+    from mcp.types import Implementation
+
+    me = Implementation(name="rota", version=__version__)
+    async with _target(server) as target, Client(target, client_info=me, cache=None) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _target(server: McpServer) -> AsyncIterator[Any]:
+    """What the SDK's client connects to. A command gets a process group of its own, which the SDK ends."""
+    if server.url is None:
+        from mcp import StdioServerParameters
+
+        command, *arguments = server.command
+        yield StdioServerParameters(command=command, args=arguments, env=dict(server.env), cwd=server.working_dir)
+        return
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared._httpx_utils import create_mcp_http_client
+
+    async with create_mcp_http_client(headers=dict(server.headers)) as http:
+        yield streamable_http_client(server.url, http_client=http)
+
+
+async def _listed(client: "Client") -> "dict[str, ServerTool]":
+    tools: dict[str, ServerTool] = {}
+    cursor = None
+    for _ in range(MOST_PAGES):
+        page = await client.list_tools(cursor=cursor)
+        tools |= {tool.name: tool for tool in page.tools}
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    return tools
+
+
+def _told(result: "CallToolResult", output_schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`text` is all text of the answer, `structured` its value, if the tool gives one."""
+    content = [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content]
+    text = "\n".join(block["text"] for block in content if block.get("type") == "text")
+    if result.is_error:
+        raise ToolFault(text or "the tool failed")
+    problem = find_problem(output_schema, result.structured_content) if output_schema else None
+    if problem:
+        raise ToolFault(f"answered what it should not: {problem}", "OutputValidationError")
+    return {"text": text, "structured": result.structured_content, "content": content}
+
+
+def _is_broken(error: Any) -> bool:
+    from mcp.types import CONNECTION_CLOSED
+
+    return bool(error.code == CONNECTION_CLOSED)
+
+
+def _words(error: BaseException) -> str:
+    """The first cause inside a group of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
