@@ -179,6 +179,21 @@ def rules(draw: st.DrawFn) -> str:
     return ";".join([*parts, *(f"{name}={value}" for name, value in values.items())])
 
 
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("FREQ=HOURLY;COUNT=3;BYMINUTE=0,1", ["17:00", "17:01", "18:00"]),
+        ("FREQ=HOURLY;COUNT=3", ["16:53", "17:53", "18:53"]),
+        ("FREQ=MINUTELY;COUNT=3;BYMINUTE=5", ["17:05", "18:05", "19:05"]),
+        ("FREQ=MINUTELY;COUNT=3", ["16:53", "16:54", "16:55"]),
+        ("FREQ=SECONDLY;COUNT=2;BYSECOND=20", ["16:53", "16:54"]),
+    ],
+)
+def test_a_count_counts_every_match(text: str, minutes: list[str]) -> None:
+    planned = occurrences(rule(f"DTSTART:20140513T165320\nRRULE:{text}"), datetime(2014, 5, 12, tzinfo=UTC), 9)
+    assert [slot.at.strftime("%H:%M") for slot in planned] == minutes
+
+
 @settings(max_examples=100, deadline=None)
 @given(rules(), st.integers(1_400_000_000, 1_900_000_000))
 def test_it_agrees_with_dateutil(text: str, second: int) -> None:

@@ -183,7 +183,7 @@ def _last_of_count(rule: Rule, pattern: WallPattern, from_s: int, steps: Steps) 
         first = pattern.next_wall(from_s)
         if first is None:
             return from_s - 1
-        if rule.freq in UNITS_S and is_plain(replace(rule, minutes=(), seconds=())):
+        if _is_one_a_unit(rule):
             return first + (rule.count - 1) * rule.interval * UNITS_S[rule.freq]
         if rule.count > MOST_COUNTED:
             raise Exhausted
@@ -193,6 +193,15 @@ def _last_of_count(rule: Rule, pattern: WallPattern, from_s: int, steps: Steps) 
             f"COUNT={rule.count} takes too long to count out; above {MOST_COUNTED} it is counted only "
             "for HOURLY, MINUTELY and SECONDLY without BY parts. Use UNTIL"
         ) from None
+
+
+def _is_one_a_unit(rule: Rule) -> bool:
+    """Whether the rule matches exactly once in each of its hours, minutes or seconds, so that counting is a multiplication."""
+    finer = {"HOURLY": 2, "MINUTELY": 1, "SECONDLY": 0}.get(rule.freq)
+    if finer is None or not is_plain(replace(rule, minutes=(), seconds=())):
+        return False
+    given = [len(rule.minutes), len(rule.seconds)]
+    return all(count == 1 for count in given[2 - finer :]) and not any(given[: 2 - finer])
 
 
 def _nth(pattern: WallPattern, first: int, count: int) -> int:
