@@ -57,8 +57,10 @@ def main() -> None:
     with keep_all():
         for name in options.only or BENCHES:
             begin = time.perf_counter()
-            figures += BENCHES[name](options.quick)
-            print(f"{name}: measured in {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
+            measured = BENCHES[name](options.quick)
+            figures += measured
+            told = ", ".join(f"{each.ours:g} {each.unit}" for each in measured)
+            print(f"{name}: {told} (took {time.perf_counter() - begin:.0f} s)", file=sys.stderr, flush=True)
     document = msgspec.json.format(msgspec.json.encode({"machine": machine, "figures": figures}), indent=2)
     if options.json:
         Path(options.json).write_bytes(document + b"\n")
