@@ -114,32 +114,20 @@ allow_cloud_dispatch = true
 type = "slack"
 [[route]]
 notify = ["ops"]
-[compose.stack]
-mode = "stack"
-[tasks.in-compose]
-compose_file = "compose.yaml"
 [services.a]
 run = "x"
-depends_on = ["b"]
-[services.b]
-compose_file = "compose.yaml"
 """
 
 
 def test_what_is_not_acted_on_loads_and_says_so(load_text: Load) -> None:
     loaded = load_text(NOT_ACTED_ON)
     assert [unit.name for unit in loaded.units] == ["a"]
-    assert loaded.units[0].spec.service is not None
-    assert loaded.units[0].spec.service.depends_on == []
     assert [(line, key) for line, key, _ in _warnings(loaded)] == [
         (2, "daemon.tls"),
         (3, "daemon.tls_cert"),
         (4, "daemon.tls_key"),
         (6, "notifiers"),
         (8, "route"),
-        (10, "compose"),
-        (12, "tasks.in-compose"),
-        (17, "services.b"),
     ]
     assert all("not acted on by this version" in message for _, _, message in _warnings(loaded))
 

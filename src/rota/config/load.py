@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from rota.config.aliases import modernise_root
+from rota.config.declared import Declared
 from rota.config.document import Document, Table, read_document
 from rota.config.findings import Finding, Findings, in_order
 from rota.config.kinds import PATH, BadValue, list_of
@@ -13,11 +14,10 @@ from rota.config.notify import Notifying, read_notifying
 from rota.config.settings import Settings, build_settings
 from rota.config.table import IGNORED_SECTIONS, SECTIONS
 from rota.config.unit import Unit
-from rota.config.unit_keys import UnitKind
-from rota.config.units import Defaults, read_defaults, read_unit, unit_tables
+from rota.config.units import declared_units, read_defaults, read_unit
 from rota.core.service import check_dependencies
 
-POOLED = ("tasks", "services", "notifier", "notification_route")
+POOLED = ("tasks", "services", "compose", "notifier", "notification_route")
 ROOT_ONLY = (*SECTIONS, "defaults", "listen")
 FILE_NAMES = ("rota.toml", "runwisp.toml")
 
@@ -57,40 +57,24 @@ def load(
     if root is not None:
         modernise_root(root.root)
     settings = build_settings(root.root if root else None, environ, flags or {}, etc, findings)
-    units = _read_units(documents, settings)
-    notifying = read_notifying(documents, [table for document in documents for _, table in unit_tables(document)])
+    declared = [each for document in documents for each in declared_units(document)]
+    units = _read_units(documents, declared, settings)
+    notifying = read_notifying(documents, [each.table for each in declared])
     findings.raise_errors(str(path or ""))
     assert settings is not None  # noqa: S101  no errors, so it was built
     return Loaded(settings, units, in_order(findings.warnings), notifying)
 
 
-def _read_units(documents: list[Document], settings: Settings | None) -> list[Unit]:
+def _read_units(documents: list[Document], declared: list[Declared], settings: Settings | None) -> list[Unit]:
     if not documents:
         return []
     _check_sections(documents)
     defaults = read_defaults(documents[0].root)
-    tables = [found for document in documents for found in unit_tables(document)]
-    _check_names(tables)
+    _check_names(declared)
     shutdown_timeout_s = settings.daemon.shutdown_timeout if settings else None
-    units = _each_unit(tables, defaults, shutdown_timeout_s)
-    _check_dependencies(tables)
-    return units
-
-
-def _each_unit(tables: list[tuple[UnitKind, Table]], defaults: Defaults, shutdown_timeout_s: float | None) -> list[Unit]:
-    read = [read_unit(unit_kind, table, defaults, shutdown_timeout_s) for unit_kind, table in tables]
-    units = [unit for unit in read if unit is not None]
-    names = {unit.name for unit in units}
-    return [_without_left_out(unit, names) for unit in units]
-
-
-def _without_left_out(unit: Unit, names: set[str]) -> Unit:
-    """Nobody can wait for a service that this version leaves out."""
-    service = unit.spec.service
-    if service is None or names.issuperset(service.depends_on):
-        return unit
-    service = structs.replace(service, depends_on=[name for name in service.depends_on if name in names])
-    return structs.replace(unit, spec=structs.replace(unit.spec, service=service))
+    units = [read_unit(each, defaults, shutdown_timeout_s) for each in declared]
+    _check_dependencies(declared)
+    return [unit for unit in units if unit is not None]
 
 
 def _included(root: Document) -> Iterator[Document]:
@@ -134,20 +118,20 @@ def _check_sections(documents: list[Document]) -> None:
                 table.warn("is not acted on by this version", section)
 
 
-def _check_names(tables: list[tuple[UnitKind, Table]]) -> None:
+def _check_names(declared: list[Declared]) -> None:
     """One name space for tasks and services of all files."""
     first: dict[str, Table] = {}
-    for _, table in tables:
-        name = str(table.path[-1])
+    for each in declared:
+        name, table = each.name, each.table
         other = first.setdefault(name, table)
         if other is not table:
             where = f"{other.document.path}:{other.line}"
             table.error(f"the name {name} is taken: {table.document.path} defines it here, {where} before", on_key=True)
 
 
-def _check_dependencies(tables: list[tuple[UnitKind, Table]]) -> None:
-    services = {str(table.path[-1]): table for unit_kind, table in tables if unit_kind == "services"}
-    tasks = {str(table.path[-1]) for unit_kind, table in tables if unit_kind == "tasks"}
+def _check_dependencies(declared: list[Declared]) -> None:
+    services = {each.name: each.table for each in declared if each.kind == "services"}
+    tasks = {each.name for each in declared if each.kind == "tasks"}
     wanted: dict[str, list[str]] = {}
     for name, table in services.items():
         others = _names(table.values.get("depends_on"))

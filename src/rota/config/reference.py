@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from rota.config.aliases import RENAMED
+from rota.config.compose import KEYS as COMPOSE_TABLE_KEYS
 from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
 from rota.config.table import IGNORED_SECTIONS, LISTEN, TABLE, Setting
-from rota.config.unit_keys import COMPOSE_KEYS, KEYS, LATER_KEYS, UnitKey
+from rota.config.unit_keys import KEYS, LATER_KEYS, UnitKey
 from rota.core.notification import ROUTED
 
 SYNTAX = """\
@@ -42,6 +43,16 @@ Variables of a process, later over earlier: `[defaults]` `env_file`, `[defaults]
 then `secrets_file` and `secrets` in the same order, then parameters of kind `env`.
 """
 
+COMPOSE = """\
+## `[compose.ALIAS]`
+
+The services of a compose file, run by `docker compose`: each a service that is restarted on failure, or the stack as one. A
+table `[compose.ALIAS.SERVICE]` overrides keys of services, but for `run`, `executor`, `compose_*`, `shell`, `umask` and `user`.
+`restart:` of the compose file is left to Rota, `stop_grace_period` becomes `graceful_stop`. Without docker the units are there,
+and their runs fail and say why.
+
+"""
+
 PARAMS = """\
 ## Parameters
 
@@ -57,7 +68,7 @@ Names of its 1.x releases are read as ours, with a warning: {aliases}, `on_overl
 `log_on_full = "kill"` (`kill_task`), `catch_up` as a number (0 `skip`, 1 `latest`, more `all` with that cap), `[daemon] timezone`
 (`[scheduler] timezone`).
 
-Read and not acted on by this version, with a warning: {ignored}. A unit that compose backs is left out. `[daemon]`
+Read and not acted on by this version, with a warning: {ignored}. `[daemon]`
 `allow_cloud_dispatch` is accepted and means nothing here.
 """
 
@@ -73,6 +84,7 @@ def render_reference() -> str:
         _routes(),
         UNITS,
         _units(),
+        _compose(),
         PARAMS,
         _modifiers(),
         _later(),
@@ -127,13 +139,18 @@ def _unit_cells(key: UnitKey) -> tuple[str, ...]:
     return f"`{key.name}`{'°' if key.ours else ''}", on, key.kind.name, _default(key.default), key.meaning + inherits
 
 
+def _compose() -> str:
+    rows = ((f"`{key.name}`", key.kind.name, _default(key.default), key.meaning) for key in COMPOSE_TABLE_KEYS)
+    return COMPOSE + _table(("Key", "Type", "Default", "Meaning"), rows)
+
+
 def _modifiers() -> str:
     return _table(("Modifier", "Type"), ((f"`{name}`", kind.name) for name, kind in MODIFIERS.items()))
 
 
 def _later() -> str:
     aliases = ", ".join(f"`{old}` (`{new}`)" for old, new in RENAMED.items())
-    keys = ", ".join(f"`{key}`" for key in (*LATER_KEYS, *COMPOSE_KEYS))
+    keys = ", ".join(f"`{key}`" for key in LATER_KEYS)
     sections = ", ".join(f"`[{name}]`" for name in IGNORED_SECTIONS)
     return LATER.format(aliases=aliases, ignored=f"{sections}, `[daemon]` `tls`, `tls_cert` and `tls_key`, and of units {keys}")
 

@@ -101,6 +101,16 @@ KEYS = (
         'Any executor as the native API takes it: `{kind = "shell", script = "…"}`.',
         ours=True,
     ),
+    UnitKey("compose_file", TS, PATH, None, None, "A service of this compose file is what runs, in place of `run`."),
+    UnitKey("compose_service", TS, LABEL, None, None, "Which one; else the one named like the unit."),
+    UnitKey(
+        "compose_mode",
+        TS,
+        enum("run", "exec"),
+        None,
+        None,
+        "`run`: a container of its own. `exec`: the script, in the one that is up.",
+    ),
     UnitKey("title", TS, TITLE, None, "spec.title", "A name for people.", ours=True),
     UnitKey("description", TS, DESCRIPTION, None, "spec.description", "What it is for."),
     UnitKey("group", T, TEXT, "Tasks", "spec.group", "Heading it is listed under."),
@@ -268,6 +278,8 @@ KEYS = (
 INHERITED = {key.name: key for key in KEYS if key.inherits}
 LATER_KEYS = ("notify", "failures")
 COMPOSE_KEYS = ("compose_file", "compose_service", "compose_mode")
+# What compose decides for its containers.
+NOT_FOR_COMPOSE = ("shell", "umask", "user")
 
 
 def keys_of(unit_kind: UnitKind) -> dict[str, UnitKey]:

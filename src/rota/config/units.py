@@ -6,20 +6,22 @@ from typing import Any
 from msgspec import Struct, structs
 
 from rota.config.aliases import modernise_unit
+from rota.config.compose import compose_units, find_backing
+from rota.config.declared import Backing, Declared
 from rota.config.document import Document, Table
 from rota.config.kinds import NAME, PATH, BadValue
 from rota.config.params import read_params
 from rota.config.schedules import READERS, read_schedule
 from rota.config.structs import read_struct
 from rota.config.unit import Unit
-from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, LATER_KEYS, TS, UnitKey, UnitKind, keys_of
+from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, LATER_KEYS, NOT_FOR_COMPOSE, TS, UnitKey, UnitKind, keys_of
 from rota.config.unit_warnings import warn_about
 from rota.config.variables import Variables, check_count, layered, read_variables
 from rota.core.policy import Dst, Policy, Restart
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
 from rota.core.task import Notify, TaskSpec
-from rota.core.work import Shell, Work
+from rota.core.work import Compose, Shell, Work
 
 # RunWisp suppresses the repeated wall times of interval-like expressions.
 FILE_DST = {"gap": "end", "fold": "first", "interval": "wall"}
@@ -46,34 +48,37 @@ def read_defaults(root: Table) -> Defaults:
     return Defaults(_given(table, plain), read_variables(table))
 
 
-def unit_tables(document: Document) -> Iterator[tuple[UnitKind, Table]]:
-    """Every table of a unit in a file, in its order."""
+def declared_units(document: Document) -> Iterator[Declared]:
+    """Every unit of a file, in its order; those that compose files bring come last."""
     for unit_kind in TS:
         section = document.root.child(unit_kind)
         for name in section.values if section is not None else ():
             table = section.child(name) if section is not None else None
             if table is not None:
-                yield unit_kind, table
+                yield Declared(unit_kind, str(name), table)
+    yield from compose_units(document)
 
 
-def read_unit(unit_kind: UnitKind, table: Table, defaults: Defaults, shutdown_timeout_s: float | None) -> Unit | None:
-    """One task or service; None if it has errors, or if this version cannot carry it out."""
+def read_unit(declared: Declared, defaults: Defaults, shutdown_timeout_s: float | None) -> Unit | None:
+    """One task or service; None if it has errors."""
+    unit_kind, table = declared.kind, declared.table
     errors = table.document.findings.errors
     before = len(errors)
-    _check_name(table)
+    if declared.backing is None:
+        _check_name(table)
     modernise_unit(table)
     keys = keys_of(unit_kind)
     other: UnitKind = "services" if unit_kind == "tasks" else "tasks"
     homes = dict.fromkeys(keys_of(other), f"{other}, not of {unit_kind}")
-    table.refuse_unknown([*keys, *LATER_KEYS, *COMPOSE_KEYS], homes)
+    table.refuse_unknown([*keys, *LATER_KEYS], homes)
     _note_later(table)
-    if any(key in table.values for key in COMPOSE_KEYS):
-        table.warn("is backed by compose, which is not acted on by this version; it is left out")
-        return None
-    values = _effective(table, keys, defaults)
+    backing = declared.backing or find_backing(table)
+    if backing is not None:
+        _check_compose_keys(table, backing)
+    values = _effective(table, keys, defaults, backing.built_in if backing else {})
     variables = read_variables(table)
     check_count(table, layered(defaults.variables, variables))
-    spec = _read_spec(unit_kind, table, values, layered(defaults.variables, variables), defaults)
+    spec = _read_spec(declared, backing, values, layered(defaults.variables, variables), defaults)
     if spec is None or len(errors) > before:
         return None
     warn_about(table, spec, shutdown_timeout_s)
@@ -110,37 +115,55 @@ def _given(table: Table, keys: dict[str, UnitKey]) -> dict[str, Any]:
     return found
 
 
-def _effective(table: Table, keys: dict[str, UnitKey], defaults: Defaults) -> dict[str, Any]:
-    """Built-in values, over them those of [defaults], over them the unit's own."""
+def _effective(table: Table, keys: dict[str, UnitKey], defaults: Defaults, backing: dict[str, Any]) -> dict[str, Any]:
+    """Built-in values, over them what a compose file says, those of [defaults], and the unit's own."""
     plain = {name: key for name, key in keys.items() if name not in VARIABLE_KEYS and name != "params"}
     built_in = {name: key.kind.from_text(key.default) for name, key in plain.items() if key.default is not None}
     inherited = {name: value for name, value in defaults.values.items() if name in plain}
     own = _given(table, plain)
     dst = FILE_DST | inherited.get("dst", {}) | own.get("dst", {})
-    values = {**built_in, **inherited, **own, "dst": dst}
+    values = {**built_in, **backing, **inherited, **own, "dst": dst}
     return {name: value for name, value in values.items() if name != "timeout" or value > 0}
 
 
+def _check_compose_keys(table: Table, backing: Backing) -> None:
+    foreign = ("run", "executor", *COMPOSE_KEYS) if backing.is_import else ("executor",)
+    for key in (*foreign, *NOT_FOR_COMPOSE):
+        if key in table.values:
+            table.error("has no place beside compose, which decides that", key, on_key=True)
+    is_exec = backing.work["mode"] == "exec"
+    if is_exec and "run" not in table.values:
+        table.error("needs run, the script", "compose_mode")
+    if not is_exec and not backing.is_import and "run" in table.values:
+        table.error('and compose_file exclude each other, but for compose_mode = "exec"', "run", on_key=True)
+
+
 def _read_spec(
-    unit_kind: UnitKind, table: Table, values: dict[str, Any], variables: Variables, defaults: Defaults
+    declared: Declared, backing: Backing | None, values: dict[str, Any], variables: Variables, defaults: Defaults
 ) -> TaskSpec | None:
+    unit_kind, table = declared.kind, declared.table
     fields = _targets(values, keys_of(unit_kind))
     fields["spec"]["notify"] = read_struct(table, fields["spec"].get("notify", {}), Notify)
     dst: Dst = read_struct(table, values["dst"], Dst)
     policy: Policy | None = read_struct(table, {**fields["policy"], "dst": values["dst"]}, Policy)
-    work = _read_work(table, values, fields["shell"], variables.env)
+    if backing is not None:
+        work: Work | None = _read_compose(table, backing, values, variables.env)
+    else:
+        work = _read_work(table, values, fields["shell"], variables.env)
     if work is None or policy is None:
         return None
     if unit_kind == "services":
         service: ServicePolicy | None = read_struct(table, fields["service"], ServicePolicy)
         if service is None:
             return None
-        return TaskSpec(name=str(table.path[-1]), executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
+        if backing is not None:
+            service = structs.replace(service, restart="on_failure")
+        return TaskSpec(name=declared.name, executor=work, policy=policy, service=service, inputs=[], **fields["spec"])
     schedule = read_schedule(table, dst, values.get("timezone"))
     _check_catch_up(table, policy)
     params = read_params(table, unattended=_is_unattended(schedule, values))
     return TaskSpec(
-        name=str(table.path[-1]),
+        name=declared.name,
         executor=work,
         policy=_with_restart(table, policy, values, defaults),
         schedule=schedule,
@@ -176,6 +199,13 @@ def _read_work(table: Table, values: dict[str, Any], shell: dict[str, Any], env:
         return None
     work = read_struct(table, values["executor"], Work, "executor") if "executor" in values else None
     return _with_environment(table, work, values["executor"], shell, env) if work is not None else None
+
+
+def _read_compose(table: Table, backing: Backing, values: dict[str, Any], env: dict[str, str]) -> Compose | None:
+    own = {key: value for key, value in (("working_dir", values.get("working_dir")), ("script", values.get("run"))) if value}
+    document = {"kind": "compose", **backing.work, **own, "env": env}
+    work: Compose | None = read_struct(table, document, Compose)
+    return work
 
 
 def _with_environment(table: Table, work: Any, document: dict[str, Any], shell: dict[str, Any], env: dict[str, str]) -> Any:
