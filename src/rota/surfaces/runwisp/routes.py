@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from msgspec import structs
 from starlette.routing import Router
 
 from rota.http.auth import Authenticate, as_operator
@@ -146,7 +147,7 @@ OWN = (
         summary="One shape of this description", reply=dict[str, Any], errors=(404,), is_public=True,
     ),
 )  # fmt: skip
-ROUTES: tuple[Route, ...] = (*OWN, *auth.ROUTES)
+ROUTES: tuple[Route, ...] = (*(structs.replace(route, most=MOST_BODY) for route in OWN), *auth.ROUTES)
 
 
 def app(rota: Rota, authenticate: Authenticate | None = None) -> Router:

@@ -40,9 +40,10 @@ async def _notices(ask: Ask, *, of_runs: bool) -> AsyncGenerator[bytes]:
     names: dict[str, str] = {}
     with ask.rota.bus.watch(ask.header(b"last-event-id") or None) as watcher:
         async for notice in notices.watch_notices(ask.rota, ask.actor, watcher):
-            for kind, data in await _events(ask, notice, names):
-                if not of_runs or kind.startswith("run."):
-                    yield sse.event(kind, data, notice.id)
+            events = [each for each in await _events(ask, notice, names) if not of_runs or each[0].startswith("run.")]
+            for number, (kind, data) in enumerate(events, 1):
+                # The last of them carries the id: who resumes has heard all of a notice, or hears all of it again.
+                yield sse.event(kind, data, notice.id if number == len(events) else None)
 
 
 async def _events(ask: Ask, notice: Notice, names: dict[str, str]) -> Sequence[tuple[str, Any]]:
