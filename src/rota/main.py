@@ -202,7 +202,8 @@ class Server:
         return [self._settler, self._dispatcher, self._scheduler, self._supervisor, self._pruner, self._notifier]
 
     async def _keep(self, loop: Loop) -> None:
-        await keep_ticking(loop, self._engine.clock, self._engine.bus, self._engine.vitals)
+        engine = self._engine
+        await keep_ticking(loop, engine.clock, engine.bus, engine.vitals, on_fault=engine.known.forget)
 
     async def _shut_down(self, loops: list[asyncio.Task[None]]) -> None:
         """Start nothing more, stop everything at once, and write down what it came to."""

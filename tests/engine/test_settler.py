@@ -1,14 +1,16 @@
 """What attempts come to: ends, retries, restarts, and what their ends cause."""
 
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from tests.engine.machine import Work
 from tests.engine.world import World
 from tests.factories import at
 
-from rota.core.actor import OPERATOR
+from rota.core.actor import OPERATOR, Actor
 from rota.core.errors import Unavailable
 from rota.core.outcome import Outcome
 from rota.core.policy import Policy, Retry
@@ -17,10 +19,13 @@ from rota.core.schedule import EventSchedule
 from rota.core.service import ServicePolicy
 from rota.core.task import Task
 from rota.engine.settler import Settler
-from rota.ops import events
+from rota.ops import events, steering
 from rota.ops import runs as run_ops
+from rota.ops.context import Rota
 from rota.runners.base import Finished
 from rota.store import instances, runs
+
+Steer = Callable[[Rota, Actor, str], Coroutine[Any, Any, Task]]
 
 FAILING = Work(duration_s=1, exit_code=1)
 
@@ -67,6 +72,16 @@ def test_a_run_that_waits_for_its_retry_is_pending(world: World) -> None:
     world.go(5)
     waiting = world.run(run)
     assert (waiting.state, waiting.due_at, waiting.attempt, waiting.exit_code) == ("pending", at(11), 1, 1)
+
+
+@pytest.mark.parametrize("steer", [steering.pause_task, steering.cancel_task])
+def test_a_task_that_was_paused_or_canceled_meanwhile_tries_nothing_again(world: World, steer: Steer) -> None:
+    task = world.add(policy=Policy(retry=Retry(attempts=6)))
+    world.work["backup"] = FAILING
+    run = start(world, task)
+    world.ask(steer(world.rota, OPERATOR, task.id))
+    world.go(100)
+    assert (world.run(run).state, world.run(run).attempt) == ("failed", 1)
 
 
 def test_a_retry_that_succeeds_is_the_end(world: World) -> None:

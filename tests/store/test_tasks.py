@@ -202,4 +202,4 @@ def test_services_and_jittered_tasks_are_found_without_reading_the_others(c: Con
 
 def test_versions_are_read_without_the_documents(c: Connection) -> None:
     task = add_task(c, version=3)
-    assert tasks.list_versions(c, [task.id, make_id()]) == {task.id: 3}
+    assert tasks.list_versions(c, [task.id, make_id()]) == {task.id: (3, task.status)}

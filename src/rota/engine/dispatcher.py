@@ -153,7 +153,7 @@ class Dispatcher:
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
         node = self._engine.node
-        room = max(0, self._runner.capacity - admission.count_taken(c, node))
+        room = max(0, self._runner.capacity + self._runner.waiting - admission.count_taken(c, node))
         return [*admission.claim_direct(c, services, node, now), *admission.claim(c, room, node, now)]
 
     def _queues(self, c: Connection, now: datetime, freed: set[str] | None) -> list[str]:

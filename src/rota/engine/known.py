@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from rota.core.schedule import Schedule, compile_schedule
-from rota.core.task import Task
+from rota.core.task import Status, Task
 from rota.store import tasks
 from rota.store.database import Connection
 
 
 class KnownTasks:
-    """Documents and compiled schedules, decoded again only when a task's version has changed.
+    """Documents and compiled schedules, decoded again only when a task's version or status has changed.
 
-    Only what belongs to a version is fresh in these tasks: the document and its anchor, not the status or the cursor.
+    What belongs to neither is not fresh in these tasks: the cursor and the next slot.
     """
 
     def __init__(self, default_timezone: str = "UTC") -> None:
@@ -22,7 +22,7 @@ class KnownTasks:
     def get(self, c: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
         """Tasks by id. One that is gone is left out."""
         versions = tasks.list_versions(c, task_ids)
-        stale = [task_id for task_id, version in versions.items() if not self._is_fresh(task_id, version)]
+        stale = [task_id for task_id, version in versions.items() if not self._is_fresh(task_id, *version)]
         if stale:
             self._tasks.update(tasks.get_tasks(c, stale))
         return {task_id: self._tasks[task_id] for task_id in versions}
@@ -48,6 +48,11 @@ class KnownTasks:
             self._schedules[task.id] = (task.version, schedule)
         return schedule
 
-    def _is_fresh(self, task_id: str, version: int) -> bool:
+    def forget(self) -> None:
+        """After a transaction that failed: what was read in it may never have been."""
+        self._tasks.clear()
+        self._schedules.clear()
+
+    def _is_fresh(self, task_id: str, version: int, status: Status) -> bool:
         task = self._tasks.get(task_id)
-        return task is not None and task.version == version
+        return task is not None and (task.version, task.status) == (version, status)

@@ -1,7 +1,7 @@
 """The one shape of all loops: a pass that returns counts, and a runner around it that waits for the next reason."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -41,7 +41,7 @@ class Loop(Protocol):
         """One pass."""
 
 
-async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals) -> None:
+async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals, on_fault: Callable[[], object] = lambda: None) -> None:
     """Run whole passes until cancelled: at once when woken, else when the last pass said."""
     wake = bus.signal(loop.name)
     while True:
@@ -49,6 +49,7 @@ async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals) -> No
         tick = await _whole(guarded_tick(loop, vitals))
         bus.tell_pass(loop.name)
         if tick is None:
+            on_fault()
             # A fault is rested on whatever happens meanwhile: what woke us is still in the store afterwards.
             await clock.wait(asyncio.Event(), clock.now() + REST_AFTER_FAULT)
             # Runs of a pass that failed may have been written all the same, and nobody was told.

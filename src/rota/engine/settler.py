@@ -1,6 +1,6 @@
 """Turns outcomes into the next state of their runs, in batches, one transaction each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -83,14 +83,20 @@ class Settled(Struct):
 
 class Settler:
     """Each pass takes what the runner finished. If the result cannot be written it is kept and tried again, apart from the
-    work, which is over."""
+    work, which is over.
+
+    is_durable  whether a task's attempt goes on behind its finished steps after a crash
+    """
 
     name: LoopName = "settler"
 
-    def __init__(self, engine: Engine, runner: Runner, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, engine: Engine, runner: Runner, dispatcher: Dispatcher, is_durable: Callable[[Task], bool] = lambda _: False
+    ) -> None:
         self._engine = engine
         self._runner = runner
         self._dispatcher = dispatcher
+        self._is_durable = is_durable
         self._unwritten: list[Finished] = []
         self._undelivered: list[Delivered] = []
 
@@ -200,15 +206,21 @@ class Settler:
 
     def _judge(self, c: Connection, task: Task, run: Run, finished: Finished, now: datetime) -> Verdict:
         outcome, policy = finished.outcome, task.spec.policy
-        if task.is_service:  # an instance is not retried but started again, by the supervisor
+        if task.is_service or task.status != "active":
+            # An instance is started again by the supervisor; a task that was paused or canceled meanwhile starts nothing.
             return Verdict(outcome.state)
         uptimes_s = (
             [*attempts.list_uptimes(c, run.id, RECENT_ATTEMPTS), _uptime_s(run, finished.ended_at)] if policy.restart else []
         )
         return verdict.judge(
             policy, run.attempt, outcome, now, draw=self._engine.random.random(),
-            resumes=bool(policy.resume_after_crash), uptimes_s=uptimes_s,
+            resumes=self._resumes(task), uptimes_s=uptimes_s,
         )  # fmt: skip
+
+    def _resumes(self, task: Task) -> bool:
+        """What the task says; else as its work is by nature."""
+        told = task.spec.policy.resume_after_crash
+        return self._is_durable(task) if told is None else told
 
     def _follow_service(self, c: Connection, each: Judged, now: datetime) -> Run:
         """What the end of an instance's run means for its next one; the run as it stands afterwards."""

@@ -38,7 +38,7 @@ JITTERED = f"SELECT {COLUMNS} FROM tasks WHERE jitter_s > 0 AND status = 'active
 # Tasks whose next slot has come, the longest due first, and when the first of all has its slot.
 DUE = f"SELECT {COLUMNS} FROM tasks WHERE next_at <= ? AND next_at IS NOT NULL AND status = 'active' ORDER BY next_at LIMIT ?"
 NEXT_DUE = "SELECT MIN(next_at) FROM tasks WHERE next_at IS NOT NULL AND status = 'active'"
-VERSIONS = "SELECT id, version FROM tasks WHERE id IN ({values})"
+VERSIONS = "SELECT id, version, status FROM tasks WHERE id IN ({values})"
 GET = f"SELECT {COLUMNS} FROM tasks WHERE id IN ({{values}})"
 # Replaces the document if nobody did since it was read.
 UPDATE_SPEC = """
@@ -141,9 +141,9 @@ def next_due(c: Connection) -> datetime | None:
     return None if row is None else from_us_or_none(row[0])
 
 
-def list_versions(c: Connection, ids: Iterable[str]) -> dict[str, int]:
-    """The versions of those of the tasks that exist, by id."""
-    return dict(c.batch(VERSIONS, "text", [(task_id,) for task_id in set(ids)]))
+def list_versions(c: Connection, ids: Iterable[str]) -> dict[str, tuple[int, Status]]:
+    """Version and status of those of the tasks that exist, by id."""
+    return {row[0]: (row[1], row[2]) for row in c.batch(VERSIONS, "text", [(task_id,) for task_id in set(ids)])}
 
 
 def list_file_tasks(c: Connection) -> list[Task]:
