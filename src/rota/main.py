@@ -42,6 +42,7 @@ from rota.ops.machine import Machine
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog, set_up_own_log
 from rota.runners import LocalRunner, ProcessLedger
+from rota.sd_notify import READY, STOPPING, ServiceManager
 from rota.senders import build_senders
 from rota.store.database import Database, open_database
 from rota.store.owner import take_ownership
@@ -60,6 +61,7 @@ class Source:
     def __init__(self, path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str]) -> None:
         self.path = path or settings_file.find_file(Path.cwd(), environ)
         self._environ = environ
+        self.systemd = ServiceManager(environ)
         self._flags = flags
 
     @property
@@ -130,7 +132,7 @@ class Server:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-        loop = asyncio.get_running_loop()
+        loop, systemd = asyncio.get_running_loop(), self._source.systemd
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
@@ -141,8 +143,12 @@ class Server:
             await self._listeners.start()
             self._serving.set()
             self._greet(where)
+            systemd.tell(READY)
+            watchdog = asyncio.create_task(systemd.keep_watchdog())
             await self._stopping.wait()
+            systemd.tell(STOPPING)
             await self._shut_down(loops)
+            watchdog.cancel()
         finally:
             self._rota.machine.close()
             self._engine.bus.wake("closing")  # whoever reads a stream is told that it ends here
@@ -227,7 +233,8 @@ class Server:
     async def _reload_and_tell(self) -> None:
         await self._serving.wait()  # one that is asked for during the start comes after it
         try:
-            await self.reload()
+            with self._source.systemd.reloading():
+                await self.reload()
         except RotaError as error:
             log.error("settings not read again: nothing was changed", why=_lines(error))
 
