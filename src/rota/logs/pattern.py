@@ -8,13 +8,13 @@ from rota.core.errors import Invalid
 LONGEST_PATTERN = 1000
 # For one line; then the expression is one that tries every way there is.
 LINE_S = 0.25
-AT = "query.q"
+AT = "q"
 
 
 class Pattern:
     """A text, or a regular expression with `regex`; in either case of letters unless `case`.
 
-    Raises Invalid at `query.q` for an empty or overlong pattern and for what is no expression.
+    Raises Invalid at `q` for an empty or overlong pattern and for what is no expression.
     """
 
     def __init__(self, pattern: str, *, regex: bool = False, case: bool = False) -> None:

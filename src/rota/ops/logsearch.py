@@ -80,7 +80,7 @@ async def search_logs(
     """Up to `limit` lines of a task's attempts, the newest first, or of one attempt; lines of one in their order.
 
     A call looks at 50 attempts, and for about two seconds; `next_place` is where the next one goes on.
-    Raises NotFound, and Invalid at `query.q` for an empty, bad or hopeless pattern.
+    Raises NotFound, and Invalid at `q` for an empty, bad or hopeless pattern.
     """
     wanted = await asyncio.to_thread(Pattern, pattern, regex=regex, case=case)
     parts = await rota.database.read(lambda c: _list_parts(c, rota, actor, task, run_id, after))

@@ -218,7 +218,7 @@ def _target(ask: Ask) -> str:
     """Where a launch leads to. Raises Malformed (400) for anything but a path of this server."""
     asked = ask.query.redirect or f"{ask.scope.get('root_path', '')}/"
     path = quote(asked, safe=ASCII)
-    if not PATH.fullmatch(path):
+    if not (asked.isprintable() and PATH.fullmatch(path)):
         raise Malformed.at("query.redirect", "must be a path of this server, such as /tasks/backup", asked[:100])
     return path
 
