@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
 from rota.engine.supervisor import Supervisor
-from rota.executors import build_executors
+from rota.executors import PipelineExecutor, build_executors, is_durable
 from rota.http.listeners import Listeners
 from rota.ids import Ids
 from rota.logs import RunLogs
@@ -39,14 +40,16 @@ from rota.ops.context import Rota, VariableFiles
 from rota.ops.door import Door
 from rota.ops.installation import apply_file_tasks
 from rota.ops.machine import Machine
+from rota.ops.within import Within
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog, set_up_own_log
-from rota.runners import LocalRunner, ProcessLedger
+from rota.runners import LocalRunner, LogGrowth, ProcessLedger
 from rota.sd_notify import READY, STOPPING, ServiceManager
 from rota.senders import build_senders
 from rota.store.database import Database, open_database
 from rota.store.owner import take_ownership
 from rota.surfaces import CONTROL, SURFACES, mounted, runwisp
+from rota.tools import build_toolbox
 from rota.vitals import Vitals
 
 log = structlog.get_logger()
@@ -91,9 +94,8 @@ class Server:
         bus = Bus(epoch=ids.new())
         logs = RunLogs(data / "logs", loaded.settings.storage.min_free_space)
         self._ledger = ProcessLedger(data / "processes.log")
-        self._runner = LocalRunner(
-            build_executors(), logs, clock, bus, self._ledger, self._secrets, loaded.settings.server.max_concurrent_runs
-        )
+        growth, outgoing = LogGrowth(), _outgoing(loaded.settings)
+        self._tools = build_toolbox(loaded.settings, outgoing)
         zone, self._origin = loaded.settings.scheduler.timezone, Origin(source.path)
         self._engine = Engine(
             node=ids.new(), database=self._database, clock=clock, bus=bus, ids=ids, vitals=vitals, known=KnownTasks(zone)
@@ -106,7 +108,7 @@ class Server:
             logs=logs,
             vitals=vitals,
             default_timezone=zone,
-            growth=self._runner.growth,
+            growth=growth,
             reload=self.reload,
             door=_door(loaded.settings, clock),
             info={
@@ -120,14 +122,19 @@ class Server:
             files_of=self._files_of,
             own_log=own_log,
             machine=Machine(clock, bus, self._origin),
+            tools=self._tools,
+        )
+        executors = build_executors(PipelineExecutor(self._database, self._tools, Within(self._rota)))
+        self._runner = LocalRunner(
+            executors, logs, clock, bus, self._ledger, self._secrets, loaded.settings.server.max_concurrent_runs, growth
         )
         self._dispatcher = Dispatcher(self._engine, self._runner)
-        self._settler = Settler(self._engine, self._runner, self._dispatcher)
+        self._settler = Settler(self._engine, self._runner, self._dispatcher, partial(is_durable, executors))
         self._scheduler = Scheduler(self._engine)
         self._supervisor = Supervisor(self._engine)
         self._pruner = Pruner(self._engine, logs, loaded.settings.storage.max_size)
         self._letters = Letters(logs, loaded.notifying.notifiers, _speaker(loaded.settings))
-        self._notifier = _notifier(self._engine, self._letters, loaded.settings)
+        self._notifier = _notifier(self._engine, self._letters, loaded.settings, outgoing)
         self._apply_rules(loaded)
 
     async def run(self) -> None:
@@ -225,6 +232,7 @@ class Server:
                 continue
         except Unavailable as error:  # the next start finds these runs without an end, and their processes gone
             log.error("what the last runs came to could not be written", why=error.message)
+        await self._tools.close()
         await self._notifier.close(LAST_WORDS_S)
 
     def _reload_by_signal(self) -> None:
@@ -296,8 +304,11 @@ def _open(settings: Settings) -> Database:
     return open_database(settings.server.database.reveal() if settings.server.database else settings.server.data / "rota.db")
 
 
-def _notifier(engine: Engine, letters: Letters, settings: Settings) -> Notifier:
-    outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
+def _outgoing(settings: Settings) -> Outgoing:
+    return Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
+
+
+def _notifier(engine: Engine, letters: Letters, settings: Settings, outgoing: Outgoing) -> Notifier:
     keep = Keep(settings.notify.history_keep, timedelta(seconds=settings.notify.history_keep_for))
     return Notifier(engine, letters, build_senders(outgoing), keep=keep)
 

@@ -129,6 +129,7 @@ class FakeRunner:
         capacity: int = 64,
     ) -> None:
         self.capacity = capacity
+        self.waiting = 0
         self._machine = machine
         self._clock = clock
         self._bus = bus

@@ -3,6 +3,7 @@
 from rota.config.diff import Changed, Diff, diff_units, restart_only_changes
 from rota.config.findings import Finding
 from rota.config.load import Loaded, find_file, load
+from rota.config.mcp import McpServer
 from rota.config.notify import Notifier, Notifying, build_rules
 from rota.config.reference import render_reference
 from rota.config.report import report
@@ -17,6 +18,7 @@ __all__ = [
     "Finding",
     "Listener",
     "Loaded",
+    "McpServer",
     "Notifier",
     "NotifyRules",
     "Notifying",

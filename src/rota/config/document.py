@@ -79,7 +79,8 @@ class Document:
 
 
 def _is_script(path: KeyPath, key: str, value: Any) -> bool:
-    return isinstance(value, str) and path[:1] in (("tasks",), ("services",)) and key in SCRIPTS
+    """Also steps of pipelines: they have templates of their own."""
+    return path[:1] in (("tasks",), ("services",)) and (key == "steps" or (isinstance(value, str) and key in SCRIPTS))
 
 
 def read_document(path: Path, environ: Mapping[str, str], findings: Findings) -> Document | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from rota.config.aliases import RENAMED
 from rota.config.compose import KEYS as COMPOSE_TABLE_KEYS
+from rota.config.mcp import SERVER_KEYS
 from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
 from rota.config.table import IGNORED_SECTIONS, LISTEN, TABLE, Setting
@@ -26,7 +27,8 @@ variables of the environment, then flags. An unknown key is an error that names 
 - **Names** of tasks and services: 1 to 100 of `A-Z a-z 0-9 . _ : -`, one name space. Quote a key that holds `.` or `:`.
 - **Paths**: absolute, `~/…`, or relative to the file they stand in.
 - **`${VAR}`** in a string is a variable of the server's environment and **`${file:PATH}`** the trimmed content of a file; both
-  are replaced once, when the file is read, and one that is absent is an error. `$${` is a literal `${`. Scripts are left alone.
+  are replaced once, when the file is read, and one that is absent is an error. `$${` is a literal `${`. Scripts and the steps of
+  pipelines are left alone.
 - **Lists** in a variable or flag are separated by commas. An empty variable counts as not set.
 """
 
@@ -80,6 +82,7 @@ def render_reference() -> str:
         SYNTAX,
         *(_section(name) for name in sections),
         _listen(),
+        _mcp(),
         _notifiers(),
         _routes(),
         UNITS,
@@ -111,6 +114,12 @@ def _setting_cells(setting: Setting) -> tuple[str, ...]:
 def _listen() -> str:
     rows = ((f"`{key}`", kind.name, meaning) for key, (kind, meaning) in LISTEN.items())
     return f"## `[[listen]]`\n\nA further listener, with one surface at its root.\n\n{_table(('Key', 'Type', 'Meaning'), rows)}"
+
+
+def _mcp() -> str:
+    rows = ((f"`{key}`", kind.name, meaning) for key, (kind, meaning) in SERVER_KEYS.items())
+    text = "A server whose tools pipelines call as `mcp.NAME.TOOL`. It is started or connected to when it is first needed."
+    return f"## `[mcp.servers.NAME]`\n\n{text}\n\n{_table(('Key', 'Type', 'Meaning'), rows)}"
 
 
 def _notifiers() -> str:

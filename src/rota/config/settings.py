@@ -10,6 +10,7 @@ from msgspec import Struct
 from rota.config.document import Table
 from rota.config.findings import Findings, elsewhere, nearest
 from rota.config.kinds import PATH, BadValue
+from rota.config.mcp import McpServer, read_servers
 from rota.config.secret import Secret
 from rota.config.table import IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
 from rota.config.zone import TimezoneSource, resolve_timezone
@@ -72,6 +73,14 @@ class NotifyRules(Struct, frozen=True, kw_only=True):
     coalesce_outbound: bool
 
 
+class Tools(Struct, frozen=True, kw_only=True):
+    """What pipelines can call beside the built-in tools."""
+
+    shell: bool
+    simulate_unknown: bool
+    catalog: Path | None
+
+
 class RunwispAccess(Struct, frozen=True, kw_only=True):
     password: Secret | None
     no_auth: bool
@@ -93,8 +102,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     daemon: Daemon
     outgoing: Outgoing
     notify: NotifyRules
+    tools: Tools
     runwisp: RunwispAccess
     listen: tuple[Listener, ...]
+    mcp: tuple[McpServer, ...] = ()
 
 
 def build_settings(
@@ -104,9 +115,11 @@ def build_settings(
     before = len(findings.errors)
     values: Values = {(row.section, row.key): _default(row) for row in TABLE}
     listeners: tuple[Listener, ...] = ()
+    servers: tuple[McpServer, ...] = ()
     if root is not None:
         values |= _from_file(root)
         listeners = tuple(_listeners(root))
+        servers = tuple(read_servers(root))
     values |= _from_environment(environ, findings)
     values |= _from_flags(flags, findings)
     for message in _conflicts(values, listeners):
@@ -117,7 +130,7 @@ def build_settings(
     values["scheduler", "timezone"], values["scheduler", "timezone_source"] = zone, source
     values["runwisp", "no_auth"] = bool(values["runwisp", "no_auth"])
     values["outgoing", "private"] = values["outgoing", "private"] or _private(values["server", "listen"], listeners)
-    return _assemble(values, listeners)
+    return _assemble(values, listeners, servers)
 
 
 def _default(row: Setting) -> Any:
@@ -232,7 +245,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _assemble(values: Values, listeners: tuple[Listener, ...]) -> Settings:
+def _assemble(values: Values, listeners: tuple[Listener, ...], servers: tuple[McpServer, ...]) -> Settings:
     def section(name: str) -> dict[str, Any]:
         return {key: tuple(value) if isinstance(value, list) else value for (at, key), value in values.items() if at == name}
 
@@ -243,6 +256,8 @@ def _assemble(values: Values, listeners: tuple[Listener, ...]) -> Settings:
         daemon=Daemon(**section("daemon")),
         outgoing=Outgoing(**section("outgoing")),
         notify=NotifyRules(**section("notify")),
+        tools=Tools(**section("tools")),
         runwisp=RunwispAccess(**section("runwisp")),
         listen=listeners,
+        mcp=servers,
     )

@@ -85,13 +85,14 @@ def _parse_any(value: Any) -> Any:
 DST = Kind("table", _parse_dst, _parse_dst)
 TABLE_VALUE = Kind("table", _parse_table, _parse_table)
 PARAMS = Kind("list of definitions, or table of values", _parse_params, _parse_params)
+STEPS = Kind("list of tables", _parse_any, _parse_any)
 CALENDAR = Kind("list of tables", _parse_any, _parse_any)
 MOMENT = Kind("moment or duration", _parse_any, _parse_any)
 BACKOFFS = ("constant", "linear", "exponential", "exponential_jitter")
 KEEP_ALIVE = "; what is always kept alive is a service"
 
 KEYS = (
-    UnitKey("run", TS, SCRIPT, None, None, "The script. Exactly one of `run` and `executor`."),
+    UnitKey("run", TS, SCRIPT, None, None, "The script. Exactly one of `run`, `steps` and `executor`."),
     UnitKey(
         "executor",
         TS,
@@ -100,6 +101,9 @@ KEYS = (
         None,
         'Any executor as the native API takes it: `{kind = "shell", script = "…"}`.',
         ours=True,
+    ),
+    UnitKey(
+        "steps", TS, STEPS, None, None, "A pipeline: tables of `uses`, `with`, `save_as`, `if` …, as in pipelines.md.", ours=True
     ),
     UnitKey("compose_file", TS, PATH, None, None, "A service of this compose file is what runs, in place of `run`."),
     UnitKey("compose_service", TS, LABEL, None, None, "Which one; else the one named like the unit."),

@@ -17,15 +17,17 @@ from rota.config.unit import Unit
 from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, LATER_KEYS, NOT_FOR_COMPOSE, TS, UnitKey, UnitKind, keys_of
 from rota.config.unit_warnings import warn_about
 from rota.config.variables import Variables, check_count, layered, read_variables
+from rota.core.pipeline import language
 from rota.core.policy import Dst, Policy, Restart
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
 from rota.core.task import Notify, TaskSpec
-from rota.core.work import Compose, Shell, Work
+from rota.core.work import Compose, Pipeline, Shell, Work
 
 # RunWisp suppresses the repeated wall times of interval-like expressions.
 FILE_DST = {"gap": "end", "fold": "first", "interval": "wall"}
 VARIABLE_KEYS = ("env", "env_file", "secrets", "secrets_file")
+WORK_KEYS = ("run", "executor", "steps")
 SHELL_KEYS = ("shell", "working_dir", "user", "umask", "env", "env_file")
 
 
@@ -127,7 +129,7 @@ def _effective(table: Table, keys: dict[str, UnitKey], defaults: Defaults, backi
 
 
 def _check_compose_keys(table: Table, backing: Backing) -> None:
-    foreign = ("run", "executor", *COMPOSE_KEYS) if backing.is_import else ("executor",)
+    foreign = (*WORK_KEYS, *COMPOSE_KEYS) if backing.is_import else ("executor", "steps")
     for key in (*foreign, *NOT_FOR_COMPOSE):
         if key in table.values:
             table.error("has no place beside compose, which decides that", key, on_key=True)
@@ -189,16 +191,29 @@ def _targets(values: dict[str, Any], keys: dict[str, UnitKey]) -> dict[str, dict
 
 
 def _read_work(table: Table, values: dict[str, Any], shell: dict[str, Any], env: dict[str, str]) -> Work | None:
-    if "run" in table.values and "executor" in table.values:
-        table.error("run and executor exclude each other", "executor", on_key=True)
+    given = [key for key in WORK_KEYS if key in table.values]
+    if len(given) > 1:
+        table.error(f"{given[0]} and {given[1]} exclude each other", given[1], on_key=True)
         return None
-    if "run" in table.values:
-        return Shell(script=values["run"], env=env, **shell) if "run" in values else None
-    if "executor" not in table.values:
+    if not given:
         table.error("needs run, the script, or executor")
         return None
-    work = read_struct(table, values["executor"], Work, "executor") if "executor" in values else None
-    return _with_environment(table, work, values["executor"], shell, env) if work is not None else None
+    if given[0] not in values:
+        return None
+    value = values[given[0]]
+    if given[0] == "run":
+        return Shell(script=value, env=env, **shell)
+    document, below = ({"kind": "pipeline", "steps": value}, ()) if given[0] == "steps" else (value, ("executor",))
+    work = read_struct(table, document, Work, *below)
+    if isinstance(work, Pipeline):
+        _check_steps(table, work, *below)
+    return _with_environment(table, work, document, shell, env) if work is not None else None
+
+
+def _check_steps(table: Table, work: Pipeline, *below: str) -> None:
+    for problem in language.check(work.steps):
+        path = [int(step) if step.isdecimal() else step for step in problem.location.split(".")]
+        table.error(problem.message, *below, *path)
 
 
 def _read_compose(table: Table, backing: Backing, values: dict[str, Any], env: dict[str, str]) -> Compose | None:

@@ -52,7 +52,9 @@ class Compose(Struct, frozen=True, kw_only=True, tag_field="kind", tag="compose"
     script: Annotated[str, Meta(min_length=1, pattern=r"\S")] | None = None
 
 
-class Pipeline(Struct, frozen=True, kw_only=True, tag_field="kind", tag="pipeline", omit_defaults=True, forbid_unknown_fields=True):
+class Pipeline(
+    Struct, frozen=True, kw_only=True, tag_field="kind", tag="pipeline", omit_defaults=True, forbid_unknown_fields=True
+):
     """Steps that call tools, one after the other (core.pipeline.language). `params` are under those of the task and the run."""
 
     steps: Steps

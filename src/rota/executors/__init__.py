@@ -1,11 +1,19 @@
 """How work is carried out: one file per kind, all kinds in one list."""
 
-from rota.executors.base import Context, Executor, StopRequest
+from collections.abc import Mapping
+
+from rota.core.task import Task
+from rota.executors.base import Context, Executor, StopRequest, kind_of
 from rota.executors.compose import ComposeExecutor
 from rota.executors.pipeline import PipelineExecutor
 from rota.executors.shell import ShellExecutor
 
-__all__ = ["Context", "Executor", "PipelineExecutor", "StopRequest", "build_executors"]
+__all__ = ["Context", "Executor", "PipelineExecutor", "StopRequest", "build_executors", "is_durable", "kind_of"]
+
+
+def is_durable(executors: Mapping[str, Executor], task: Task) -> bool:
+    """Whether a task's attempt goes on behind its finished steps after a crash."""
+    return executors[kind_of(task)].is_durable
 
 
 def build_executors(pipelines: PipelineExecutor | None = None) -> dict[str, Executor]:

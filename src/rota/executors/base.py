@@ -107,3 +107,8 @@ class Executor(Protocol):
 
         An outcome is given only when nothing of the attempt works any more. What is cancelled by asyncio ends its work at once.
         """
+
+
+def kind_of(task: Task) -> str:
+    """The tag of what it does."""
+    return str(type(task.spec.executor).__struct_config__.tag)

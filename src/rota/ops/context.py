@@ -17,11 +17,13 @@ from rota.core.run import Run
 from rota.core.schedule import Schedule, compile_schedule
 from rota.core.task import Task
 from rota.ids import Ids
-from rota.logs import Growth, RunLogs
+from rota.logs import Growth, LiveRegion, RunLogs
 from rota.ops.door import Door
 from rota.ops.machine import Machine
+from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.store.database import Database
+from rota.tools import Toolbox, build_tools
 from rota.vitals import Vitals
 
 
@@ -53,6 +55,9 @@ class LogGrowth(Protocol):
     def following(self, run_id: str) -> AbstractContextManager[Growth]:
         """For the time of following the log of a run, which need not have begun."""
 
+    def regions(self, run_id: str) -> list[LiveRegion]:
+        """What the run draws at this moment, and may still draw over: not in its log yet."""
+
 
 class Rota(Struct, kw_only=True):
     """The parts behind every surface.
@@ -66,6 +71,7 @@ class Rota(Struct, kw_only=True):
     files_of  where the unit of that name takes variables from
     own_log   the server's own log
     machine   how busy it is
+    tools     what pipelines can call; the built-in ones, but the shell, where no settings say more
     """
 
     database: Database
@@ -85,6 +91,7 @@ class Rota(Struct, kw_only=True):
     files_of: Callable[[str], VariableFiles] = no_files
     own_log: OwnLog = field(default_factory=lambda: OwnLog(sys.stderr))
     machine: Machine = field(default_factory=Machine)
+    tools: Toolbox = field(default_factory=lambda: Toolbox(build_tools(Outgoing(Guard()))))
 
     def schedule_of(self, task: Task) -> Schedule:
         spec = task.spec

@@ -8,11 +8,13 @@ from msgspec import structs
 from rota.core.actor import Actor
 from rota.core.errors import Invalid, Problem
 from rota.core.inputs import check_inputs
+from rota.core.pipeline import language
 from rota.core.planning import Opening, open_schedule
 from rota.core.schedule import ManualSchedule
 from rota.core.task import TaskSpec
-from rota.core.work import Compose, Shell
+from rota.core.work import Compose, Pipeline, Shell
 from rota.ops import reading
+from rota.tools import Toolbox
 
 
 class TaskBody(TaskSpec, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -44,14 +46,14 @@ def merge(document: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def check_spec(actor: Actor, spec: TaskSpec, *, now: datetime, default_timezone: str) -> Opening:
+def check_spec(actor: Actor, spec: TaskSpec, tools: Toolbox, *, now: datetime, default_timezone: str) -> Opening:
     """Where the planning of a document that counts from now begins.
 
     Raises Forbidden if the actor may not have such a task, and Invalid at `body.<field>` if it cannot work.
     """
     if isinstance(spec.executor, Shell | Compose):  # both run processes on this machine
         actor.require("task.shell")
-    problems = [*_check_service(spec), *_check_inputs(spec), *_check_compose(spec)]
+    problems = [*_check_service(spec), *_check_inputs(spec), *_check_compose(spec), *check_pipeline(actor, spec, tools)]
     opening = Opening(now, None)
     try:
         opening = open_schedule(spec.schedule, spec.policy.dst, now, default_timezone)
@@ -91,6 +93,14 @@ def _check_compose(spec: TaskSpec) -> list[Problem]:
     if (work.script is None) != (work.mode != "exec"):
         found.append(Problem("body.executor.script", "is for the mode exec, which needs it"))
     return found
+
+
+def check_pipeline(actor: Actor, spec: TaskSpec, tools: Toolbox, at: str = "body.executor") -> list[Problem]:
+    """What is wrong with the steps of a task, and with its tools: at `<at>.steps.<i>.…`."""
+    work = spec.executor
+    if not isinstance(work, Pipeline):
+        return []
+    return [_within(at, problem) for problem in [*language.check(work.steps), *tools.check(work, actor)]]
 
 
 def _is_manual(spec: TaskSpec) -> bool:

@@ -6,11 +6,14 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct, field
 
+from rota.core.actor import OPERATOR
+from rota.core.errors import Invalid
 from rota.core.planning import open_schedule
 from rota.core.run import Run
 from rota.core.task import Task, TaskSpec
 from rota.ops import ends
 from rota.ops.context import Rota
+from rota.ops.documents import check_pipeline
 from rota.ops.tasks import drop_waiting, stop_live
 from rota.store import tasks
 from rota.store.database import Connection
@@ -32,6 +35,7 @@ async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec]) -> Applied:
     A task keeps its id, its history and, unless its schedule changed, its place in time. Live runs finish as they were
     started; instances of a changed service are started anew; a removed task's runs are stopped.
     """
+    _check_pipelines(rota, specs)
     now = rota.clock.now()
     applied, ended = await rota.database.write(lambda c: _apply_all(c, rota, specs, now))
     for task, runs in ended:
@@ -39,6 +43,14 @@ async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec]) -> Applied:
     for loop in ("scheduler", "dispatcher", "supervisor"):
         rota.bus.wake(loop)
     return applied
+
+
+def _check_pipelines(rota: Rota, specs: Sequence[TaskSpec]) -> None:
+    """Raises Invalid: which tools there are is not known before a server is put together."""
+    at = "tasks.{}.executor"
+    problems = [each for spec in specs for each in check_pipeline(OPERATOR, spec, rota.tools, at.format(spec.name))]
+    if problems:
+        raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
 
 
 def _apply_all(c: Connection, rota: Rota, specs: Sequence[TaskSpec], now: datetime) -> tuple[Applied, Ended]:

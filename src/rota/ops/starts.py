@@ -53,7 +53,7 @@ async def start_task(
         earlier = _claim(c, actor, idempotency_key, task, params, new.run.id, now)
         if earlier is not None:
             return Start(earlier, True), task
-        _check_startable(task)
+        check_startable(task)
         runs.insert_runs(c, [new])
         return Start(new.run, False), task
 
@@ -78,7 +78,8 @@ def params_of(task: Task, given: dict[str, Any]) -> dict[str, Any]:
         ) from None
 
 
-def _check_startable(task: Task) -> None:
+def check_startable(task: Task) -> None:
+    """Raises Conflict, and Forbidden for one that may not be started by hand."""
     if task.is_service:
         raise Conflict(f"{task.name} is a service: it is kept running by itself", hint="resume it if it is paused")
     if task.status != "active":

@@ -25,7 +25,7 @@ async def create_task(rota: Rota, actor: Actor, spec: TaskSpec) -> Task:
     that name.
     """
     now = rota.clock.now()
-    opening = documents.check_spec(actor, spec, now=now, default_timezone=rota.default_timezone)
+    opening = documents.check_spec(actor, spec, rota.tools, now=now, default_timezone=rota.default_timezone)
     task = Task(
         id=rota.ids.new(),
         spec=spec,
@@ -140,7 +140,7 @@ def _update(c: Connection, rota: Rota, actor: Actor, task: Task, change: dict[st
     if document is None:
         raise NotFound(f"there is no task {task.id}")
     spec = documents.read_change(document, change)
-    opening = documents.check_spec(actor, spec, now=now, default_timezone=rota.default_timezone)
+    opening = documents.check_spec(actor, spec, rota.tools, now=now, default_timezone=rota.default_timezone)
     moved = (spec.schedule, spec.policy.dst) != (task.spec.schedule, task.spec.policy.dst)
     merged = documents.merge(document, change)
     changed = tasks.update_spec(c, task.id, merged, version=task.version, anchor_at=now if moved else None, updated_at=now)

@@ -47,6 +47,7 @@ class Runner(Protocol):
 
     capacity  attempts at one time
     busy      attempts that are going on
+    waiting   those of them that only wait for another run, and take no place
     """
 
     @property
@@ -54,6 +55,9 @@ class Runner(Protocol):
 
     @property
     def busy(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
 
     def start(self, claims: Sequence[Claim]) -> None:
         """Begin attempts. Never raises for one that cannot be started: that is its outcome."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from rota.core.outcome import Outcome, StopCause
 from rota.core.service import stop_first
 from rota.core.task import Task
 from rota.core.verdict import judge
-from rota.executors import Context, Executor, StopRequest
+from rota.executors import Context, Executor, StopRequest, kind_of
 from rota.logs import LogName, LogWriter, RunLogs
 from rota.process import seal_descriptors
 from rota.runners.base import Claim, Delivered, Finished
@@ -56,6 +56,7 @@ class LocalRunner:
         growth: LogGrowth | None = None,
     ) -> None:
         self.capacity = capacity
+        self.waiting = 0
         self.growth = growth or LogGrowth()
         self._executors = executors
         self._logs = logs
@@ -164,7 +165,7 @@ class LocalRunner:
         if policy.timeout_s is not None:
             timer = asyncio.get_running_loop().call_later(policy.timeout_s, stop.ask, "timeout")
         try:
-            return await self._executors[_kind(claim.task)].execute(context)
+            return await self._executors[kind_of(claim.task)].execute(context)
         except Exception as error:
             text = _masked(f"{type(error).__name__}: {error}", secrets.values())
             logger.error("an executor failed", run_id=run.id, task=claim.task.name, error=text)
@@ -184,7 +185,18 @@ class LocalRunner:
             on_started=lambda pid, ticks: self._record_start(claim, pid, ticks),
             on_delivered=lambda: self._deliver(claim),
             now_ms=self._now_ms,
+            waiting=self._waiting,
         )
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Gives the place away at once; it is asked for again when one becomes free, but nobody waits for that."""
+        self.waiting += 1
+        self._bus.wake("dispatcher")
+        try:
+            yield
+        finally:
+            self.waiting -= 1
 
     def _open_log(self, claim: Claim, masked: list[str]) -> LogWriter:
         run = claim.run
@@ -237,10 +249,6 @@ def _told_overrun(outcome: Outcome, stop: StopRequest) -> Outcome:
 
 def _log_name(claim: Claim) -> LogName:
     return LogName(claim.task.name, claim.run.created_at, claim.run.id)
-
-
-def _kind(task: Task) -> str:
-    return str(type(task.spec.executor).__struct_config__.tag)
 
 
 def _ms(at: datetime) -> int:

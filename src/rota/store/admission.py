@@ -78,8 +78,10 @@ TASKS_WITH_HELD = """
         FROM found WHERE found.task_id IS NOT NULL)
     SELECT task_id FROM found WHERE task_id IS NOT NULL"""
 
+# An attempt that is resumed began when it began.
 _START = """
-    UPDATE runs SET state = 'running', admission = NULL, holder = ?, started_at = ?, fence = fence + 1,
+    UPDATE runs SET state = 'running', admission = NULL, holder = ?,
+        started_at = CASE WHEN resumed = 1 THEN started_at ELSE ? END, fence = fence + 1,
         attempt = attempt + 1 - resumed, exit_code = NULL, error = NULL, reason = NULL"""
 # The head of the queue, whole: the pick is made once, however the database joins.
 CLAIM = f"""
@@ -97,7 +99,8 @@ CLAIM_DIRECT = {
 RELEASE = f"""
     WITH given (run_id, old_fence) AS ({{values}})
     UPDATE runs SET state = {stopped.STATE}, admission = {stopped.ADMISSION}, reason = {stopped.reason("NULL")},
-        ended_at = {stopped.ended_at("CAST(? AS BIGINT)")}, due_at = ?, holder = NULL, started_at = NULL,
+        ended_at = {stopped.ended_at("CAST(? AS BIGINT)")}, due_at = ?, holder = NULL,
+        started_at = CASE WHEN resumed = 1 THEN started_at END,
         attempt = attempt - 1 + resumed
     FROM given WHERE runs.id = given.run_id AND runs.fence = given.old_fence AND COALESCE(runs.state, '') = 'running'
     RETURNING id, state"""

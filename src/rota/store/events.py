@@ -11,6 +11,7 @@ INSERT = """
     INSERT INTO events (id, topic, payload, at, actor_id, cause_run_id, depth) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING seq"""
 LIST = """
     SELECT seq, id, topic, payload, at, actor_id, cause_run_id, depth FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
+HAS = "SELECT 1 FROM events WHERE id = ?"
 PRUNE = "DELETE FROM events WHERE at < ?"
 # The run, the run that caused it, and so on.
 CAUSES = """
@@ -34,6 +35,10 @@ def insert_event(c: Connection, event: Event) -> int:
         event.depth,
     )
     return int(c.rows(INSERT, values)[0][0])
+
+
+def has_event(c: Connection, event_id: str) -> bool:
+    return c.row(HAS, (event_id,)) is not None
 
 
 def list_events(c: Connection, after_seq: int, limit: int) -> list[tuple[int, Event]]:

@@ -95,7 +95,8 @@ def _new_run(task: Task, event: Event, ancestors: Sequence[str], ids: IdSource, 
 
 def _params(task: Task, event: Event) -> dict[str, Any]:
     """The task's own defaults, and the event under the one name `event`, so that a payload can never replace a default."""
-    fact = {"id": event.id, "topic": event.topic, "payload": event.payload}
+    at = event.at.isoformat().replace("+00:00", "Z")
+    fact = {"id": event.id, "topic": event.topic, "payload": event.payload, "at": at, "actor_id": event.actor_id}
     return {**task.spec.params, "event": fact}
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from rota import config
+from rota.config import Settings
 from rota.outgoing import Outgoing
 from rota.tools import debug, events, http, shell, task
 from rota.tools.base import Call, Family, Platform, Script, ScriptResult, Tool, ToolFault
-from rota.tools.catalogue import read_catalogue
+from rota.tools.catalogue import catalogue_tools, find_servers, read_catalogue
 from rota.tools.entrypoints import load_entry_points
 from rota.tools.mcp import McpServer, McpServers
 from rota.tools.toolbox import Toolbox, ToolInfo
@@ -23,9 +25,8 @@ __all__ = [
     "ToolFault",
     "ToolInfo",
     "Toolbox",
+    "build_toolbox",
     "build_tools",
-    "load_entry_points",
-    "read_catalogue",
 ]
 
 
@@ -44,3 +45,27 @@ def _each(outgoing: Outgoing, with_shell: bool) -> Iterator[Tool]:
     yield task.RUN
     if with_shell:
         yield shell.RUN
+
+
+def build_toolbox(settings: Settings, outgoing: Outgoing) -> Toolbox:
+    """Everything that the settings, the catalogue and other packages bring. Raises Invalid for what cannot be used."""
+    entries = read_catalogue(settings.tools.catalog) if settings.tools.catalog else []
+    servers = McpServers([*(_server(each) for each in settings.mcp), *find_servers(entries)])
+    tools = [
+        *build_tools(outgoing, with_shell=settings.tools.shell),
+        *load_entry_points(),
+        *catalogue_tools(entries, outgoing, servers.find),
+    ]
+    return Toolbox(tools, [servers], simulate_unknown=settings.tools.simulate_unknown)
+
+
+def _server(told: config.McpServer) -> McpServer:
+    return McpServer(
+        name=told.name,
+        command=told.command,
+        env={name: value.reveal() for name, value in told.env.items()},
+        working_dir=told.working_dir,
+        url=told.url,
+        headers={name: value.reveal() for name, value in told.headers.items()},
+        connect_timeout_s=told.connect_timeout,
+    )

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -115,14 +116,15 @@ class Session:
     @asynccontextmanager
     async def _client(self) -> "AsyncIterator[Client]":
         """The open connection; what the server or the way to it does wrong is a ToolFault."""
-        from mcp import MCPError
-
         if self._opened is None:
             self._open()
         opened = self._opened
         assert opened is not None  # noqa: S101  it was made just now
+        client = await asyncio.shield(opened)
+        from mcp import MCPError
+
         try:
-            yield await asyncio.shield(opened)
+            yield client
         except MCPError as error:
             if _is_broken(error):
                 self._forget(opened)
@@ -157,7 +159,8 @@ class Session:
 
 @asynccontextmanager
 async def _connection(server: McpServer) -> "AsyncIterator[Client]":
-    # Loaded with the first session: half a second and 40 MB.
+    # Loaded with the first session: a second, best spent in a thread, and 40 MB.
+    await asyncio.to_thread(import_module, "mcp")
     from mcp import Client
     from mcp.types import Implementation
 

@@ -1,5 +1,6 @@
 """Values held to JSON Schemas."""
 
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,10 @@ def find_problem(schema: Mapping[str, Any], value: Any) -> str | None:
     return f"{place}: {error.message}"[:LONGEST] if place else str(error.message)[:LONGEST]
 
 
+def is_loaded() -> bool:
+    return "jsonschema.validators" in sys.modules
+
+
 def check_schema(schema: Any) -> None:
     """Raises ValueError for what is no JSON Schema."""
     from jsonschema.exceptions import SchemaError
@@ -31,6 +36,11 @@ def check_schema(schema: Any) -> None:
         validator_for(schema).check_schema(schema)
     except SchemaError as error:
         raise ValueError(f"is no JSON Schema: {error.message[:LONGEST]}") from None
+
+
+def load() -> None:
+    """What it takes: a tenth of a second, best spent in a thread."""
+    import referencing  # noqa: F401
 
 
 @lru_cache(maxsize=1024)

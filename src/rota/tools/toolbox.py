@@ -1,5 +1,6 @@
 """All tools of one server: found by name, checked, described, called."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from msgspec import Struct
 from rota.core.actor import Actor, Right
 from rota.core.errors import Invalid, Problem
 from rota.core.work import Pipeline
+from rota.tools import schema
 from rota.tools.base import Call, Family, Schema, Tool, ToolFault
 from rota.tools.schema import find_problem
 
@@ -73,6 +75,8 @@ class Toolbox:
 
     async def call(self, tool: Tool, call: Call) -> Any:
         """Carry a call out. Raises ToolFault."""
+        if not schema.is_loaded():
+            await asyncio.to_thread(schema.load)
         problem = find_problem(tool.input_schema, call.arguments)
         if problem:
             raise ToolFault(f"{tool.name} cannot take this: {problem}", "InputValidationError")
