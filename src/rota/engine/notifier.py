@@ -109,7 +109,7 @@ class Notifier:
             await engine.database.write(lambda c: telling.flush_all(c, engine.rules, engine.ids, now))
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit_s):
-                    await self._drain()
+                    await self.drain()
             await self._abandon()
             await engine.database.write(lambda c: self._record_all(c, self._tried, engine.clock.now()))
         except Unavailable as error:
@@ -119,7 +119,8 @@ class Notifier:
             for sender in self._senders.values():
                 await sender.close()
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
+        """Passes until nothing is on its way or due."""
         await self.tick()
         while self._sending:
             await asyncio.wait([sending for _, sending in self._sending.values()], return_when=asyncio.FIRST_COMPLETED)
