@@ -11,8 +11,9 @@ from tests.factories import NOON, at, make_id
 from tests.store.storing import add_run, add_task, add_user
 
 from rota.core.states import State
-from rota.store import admission, events, retention, runs, settlement, slots, tasks, users
+from rota.store import admission, deletion, events, occurrences, retention, runs, settlement, slots, statistics, tasks, users
 from rota.store.migrate import migrate
+from rota.store.occurrences import Order, Wanted
 from rota.store.settlement import RetrySettlement, Settlement
 from rota.store.sqlite import SqliteConnection, SqliteDriver
 
@@ -27,6 +28,14 @@ QUERIES: dict[str, Query] = {
         for name, scope in SCOPES.items()
         for states in STATES
     },
+    "occurrences of an owner": lambda c: occurrences.list_occurrences(c, Wanted(owner_id=OWNER), Order(), 50),
+    "occurrences of a task": lambda c: occurrences.list_occurrences(c, Wanted(task_ids=(TASK,)), Order(), 50),
+    "an occurrence": lambda c: occurrences.find_occurrence(c, RUN),
+    "keys of occurrences": lambda c: occurrences.find_keys(c, [RUN]),
+    "hiding": lambda c: deletion.hide(c, [make_id(0)], NOON),
+    "purgeable": lambda c: deletion.list_purgeable(c, NOON, 50),
+    "first deleted": deletion.first_deleted,
+    "live runs by task": statistics.count_live_by_task,
     "counts": runs.count_by_state,
     "live instances": lambda c: runs.list_live(c, [TASK]),
     "new runs": lambda c: admission.list_new(c, NOON, 50),

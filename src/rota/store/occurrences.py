@@ -105,6 +105,8 @@ ENDED = _Source(
     deleted="a.deleted_at", task_id="a.task_id", is_retry="a.number > 1",
 )  # fmt: skip
 SOURCES = (FIRST, LATER, ENDED)
+# Hidden from the planner, which would walk all runs of the task for the few that are deleted.
+DELETED = FIRST._replace(task_id="COALESCE(r.task_id, '')")
 
 FIND = """
     SELECT id FROM runs WHERE id = ? AND attempt_id IS NULL AND deleted_at IS NULL
@@ -249,12 +251,15 @@ def _scope(source: _Source, wanted: Wanted) -> Condition:
     if wanted.task_ids is not None:
         parts = [_in(source.task_id, wanted.task_ids)]
         if wanted.id_range is not None:
-            parts.append(_all([(f"{source.id} BETWEEN ? AND ?", wanted.id_range), _owned(wanted)]))
+            parts.append(_all([(f"{source.id} BETWEEN ? AND ?", wanted.id_range), _owned(source, wanted)]))
         return _any(parts)
-    return _owned(wanted)
+    return _owned(source, wanted)
 
 
-def _owned(wanted: Wanted) -> Condition:
+def _owned(source: _Source, wanted: Wanted) -> Condition:
+    """Few runs are past their first attempt: there COALESCE keeps the planner from walking all runs of the owner."""
+    if source is not FIRST:
+        return "COALESCE(r.owner_id, '') = ?", (wanted.owner_id or "",)
     return ("r.owner_id IS NULL", ()) if wanted.owner_id is None else ("r.owner_id = ?", (wanted.owner_id,))
 
 
@@ -291,11 +296,12 @@ def _join(parts: Sequence[Condition], word: str) -> Condition:
 def _count_plain(c: Connection, wanted: Wanted) -> int:
     """Runs are counted in an index alone; those that are deleted, few, are taken off."""
     runs_sql, runs_values = _scope(FIRST, wanted)
+    deleted_sql, deleted_values = _scope(DELETED, wanted)
     ended_sql, ended_values = _scope(ENDED, wanted)
     row = c.row(
         f"""SELECT (SELECT COUNT(*) FROM runs AS r WHERE {runs_sql})
-            - (SELECT COUNT(*) FROM runs AS r WHERE {runs_sql} AND r.deleted_at IS NOT NULL)
+            - (SELECT COUNT(*) FROM runs AS r WHERE {deleted_sql} AND r.deleted_at IS NOT NULL)
             + (SELECT COUNT(*) FROM {ENDED.tables} WHERE {ended_sql} AND a.deleted_at IS NULL)""",
-        (*runs_values, *runs_values, *ended_values),
+        (*runs_values, *deleted_values, *ended_values),
     )
     return int(row[0]) if row else 0

@@ -30,7 +30,7 @@ async def heard(listener: Listener, kind: str, task: str, *, most: int = 50) -> 
     raise AssertionError(f"no {kind} among {most} events")
 
 
-def test_2_skip_refuses_a_second_start_and_leaves_the_first_alone(tmp_path: Path) -> None:
+def test_line_2_skip_refuses_a_second_start_and_leaves_the_first_alone(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         async with listening(place.app, "/api/runs/stream") as listener:
             first = await place.post("/api/tasks/t/run")
@@ -42,7 +42,7 @@ def test_2_skip_refuses_a_second_start_and_leaves_the_first_alone(tmp_path: Path
     served(tmp_path, '[tasks.t]\nrun = "sleep 30"\non_overlap = "skip"\ngraceful_stop = "0s"', talk)
 
 
-def test_2_queue_holds_up_to_its_length_in_order_and_then_says_that_it_is_full(tmp_path: Path) -> None:
+def test_line_2_queue_holds_up_to_its_length_in_order_and_then_says_that_it_is_full(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         made = [await place.post("/api/tasks/t/run") for _ in range(4)]
         assert [run.get("end_reason") or run["status"] for run in made[1:]] == ["pending", "pending", "queue_full"]
@@ -53,7 +53,7 @@ def test_2_queue_holds_up_to_its_length_in_order_and_then_says_that_it_is_full(t
     served(tmp_path, '[tasks.t]\nrun = "sleep 30"\nqueue_max = 2\ngraceful_stop = "0s"', talk)
 
 
-def test_2_terminate_stops_the_old_run_before_it_starts_the_new_one(tmp_path: Path) -> None:
+def test_line_2_terminate_stops_the_old_run_before_it_starts_the_new_one(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         old, new = await place.post("/api/tasks/t/run"), await place.post("/api/tasks/t/run")
         await place.until_runs("t", "running", "stopped")
@@ -72,7 +72,7 @@ params = [{ option = "--db", default = "main" }]
 """
 
 
-def test_3_a_retry_is_a_run_of_its_own_with_its_own_part_of_the_log(tmp_path: Path) -> None:
+def test_line_3_a_retry_is_a_run_of_its_own_with_its_own_part_of_the_log(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         first = await place.run("t", **{"--db": "audit"})
         assert (first["end_reason"], first["exit_code"], first["retry_attempt"]) == ("failed", 3, 0)
@@ -100,7 +100,7 @@ def test_3_a_retry_is_a_run_of_its_own_with_its_own_part_of_the_log(tmp_path: Pa
     served(tmp_path, FLAKY, talk)
 
 
-def test_3_each_attempt_is_told_as_created_started_and_failed_in_order(tmp_path: Path) -> None:
+def test_line_3_each_attempt_is_told_as_created_started_and_failed_in_order(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         async with listening(place.app, "/api/stream") as listener:
             assert (await listener.next()) == Heard(None, "ping", {})
@@ -117,7 +117,7 @@ def test_3_each_attempt_is_told_as_created_started_and_failed_in_order(tmp_path:
     served(tmp_path, FLAKY, talk)
 
 
-def test_3_a_stop_ends_the_chain_of_retries(tmp_path: Path) -> None:
+def test_line_3_a_stop_ends_the_chain_of_retries(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         first = await place.run("t")
         waiting, _ = await place.until_runs("t", "pending", "failed")
@@ -131,7 +131,7 @@ def test_3_a_stop_ends_the_chain_of_retries(tmp_path: Path) -> None:
     served(tmp_path, '[tasks.t]\nrun = "exit 1"\nretry_attempts = 2\nretry_delay = "1h"', talk)
 
 
-def test_5_a_timeout_outranks_the_exit_code_and_a_stop_reaches_grandchildren(tmp_path: Path) -> None:
+def test_line_5_a_timeout_outranks_the_exit_code_and_a_stop_reaches_grandchildren(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         assert (await place.run("late"))["end_reason"] == "timeout"
         run = await place.post("/api/tasks/family/run")
@@ -158,7 +158,7 @@ async def _first_page(place: Place, run: dict[str, Any]) -> Any:
     return page if page["lines"] else None
 
 
-def test_10_params_reach_the_script_as_inert_arguments(tmp_path: Path) -> None:
+def test_line_10_params_reach_the_script_as_inert_arguments(tmp_path: Path) -> None:
     async def lines(place: Place, **params: Any) -> list[str]:
         page = await place.log(await place.run("t", **params))
         return [line["text"] for line in page["lines"]]
@@ -183,7 +183,7 @@ params = [{ env = "DEPTH", type = "number", default = 3 }, { option = "--db", de
     served(tmp_path, toml, talk)
 
 
-def test_11_a_reader_resumes_a_log_without_gap_or_repetition(tmp_path: Path) -> None:
+def test_line_11_a_reader_resumes_a_log_without_gap_or_repetition(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         run = await place.run("t")
         path = f"/api/tasks/t/runs/{run['id']}/log"
@@ -205,7 +205,7 @@ def test_11_a_reader_resumes_a_log_without_gap_or_repetition(tmp_path: Path) -> 
     served(tmp_path, '[tasks.t]\nrun = "seq 50"', talk)
 
 
-def test_11_lines_that_a_rotation_took_are_told(tmp_path: Path) -> None:
+def test_line_11_lines_that_a_rotation_took_are_told(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         run = await place.run("t")
         page = await place.log(run, **{"from": 0})
@@ -245,7 +245,7 @@ def test_a_service_is_stopped_started_and_restarted(tmp_path: Path) -> None:
     served(tmp_path, '[services.web]\nrun = "exec sleep 30"', talk)
 
 
-def test_12_a_reload_is_all_or_nothing_and_a_restart_only_change_is_refused(tmp_path: Path) -> None:
+def test_line_12_a_reload_is_all_or_nothing_and_a_restart_only_change_is_refused(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         file = place.folder / "runwisp.toml"
         file.write_text('[tasks.a]\nrun = "echo two"\n[tasks.c]\nrun = "true"\n')
@@ -263,7 +263,7 @@ def test_12_a_reload_is_all_or_nothing_and_a_restart_only_change_is_refused(tmp_
     served(tmp_path, '[tasks.a]\nrun = "echo one"\n[tasks.b]\nrun = "true"\n', talk)
 
 
-def test_15_variables_are_layered_and_ours_do_not_leak(tmp_path: Path) -> None:
+def test_line_15_variables_are_layered_and_ours_do_not_leak(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("A=secrets-file\nB=secrets-file\n")
 
     async def talk(place: Place) -> None:

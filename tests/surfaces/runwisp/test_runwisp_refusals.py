@@ -64,7 +64,7 @@ UNKNOWN = to_ulid("00000000-0000-7000-8000-000000000000")
         ("GET", "/schemas/Nothing.json", None, 404),
     ],
 )  # fmt: skip
-def test_13_every_refusal_is_problem_json_with_its_status(
+def test_line_13_every_refusal_is_problem_json_with_its_status(
     rota: Rota, tmp_path: Path, method: str, path: str, body: Any, status: int
 ) -> None:
     async def ask() -> None:

@@ -165,7 +165,7 @@ def test_a_wrong_filter_is_422_at_its_field(rota: Rota, tmp_path: Path, query: s
     talked(rota, tmp_path, talk)
 
 
-def test_14_a_deleted_run_is_hidden_at_once_and_restored_within_seven_seconds(rota: Rota, tmp_path: Path) -> None:
+def test_line_14_a_deleted_run_is_hidden_at_once_and_restored_within_seven_seconds(rota: Rota, tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
         run_id, live = to_ulid(add(rota, "dump").id), to_ulid(add(rota, "dump", state="running").id)
         path = f"/api/tasks/dump/runs/{run_id}"

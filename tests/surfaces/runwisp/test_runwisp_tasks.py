@@ -131,7 +131,7 @@ def test_what_is_unset_zero_false_or_empty_is_left_out(rota: Rota, tmp_path: Pat
     assert set(left_out.split()) & set(shown(rota, tmp_path, toml)[0]) == set()
 
 
-def test_1_the_list_is_a_bare_array_by_name_with_the_required_three_and_whole_numbers(rota: Rota, tmp_path: Path) -> None:
+def test_line_1_the_list_is_a_bare_array_by_name_with_the_required_three_and_whole_numbers(rota: Rota, tmp_path: Path) -> None:
     toml = "".join(f'[tasks."{name}"]\nrun = "true"\njitter = "1m"\n' for name in ("b", "a.z", "B", "a:1", "Z", "a"))
     tasks = shown(rota, tmp_path, toml + SERVICE.replace("services.a", "services.c"))
     assert [task["name"] for task in tasks] == ["B", "Z", "a", "a.z", "a:1", "b", "c"]
