@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Literal, TextIO, cast
 
@@ -36,7 +36,7 @@ class OwnLog:
     def flush(self) -> None:
         self._target.flush()
 
-    async def follow(self) -> AsyncIterator[str]:
+    async def follow(self) -> AsyncGenerator[str]:
         """The lines that are kept, then each one as it is written."""
         queue: asyncio.Queue[str] = asyncio.Queue(BACKLOG)
         loop = asyncio.get_running_loop()
