@@ -26,7 +26,7 @@ from rota.ops.documents import TaskBody
 from rota.ops.tasks import create_task
 from rota.ops.users import get_user
 from rota.store.runs import NewRun, insert_runs
-from rota.surfaces.native import control_app
+from rota.surfaces import CONTROL, mounted
 
 Call = Callable[..., Result]
 T = TypeVar("T")
@@ -112,7 +112,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def server(home: Path) -> Iterator[Path]:
+def server(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
     """The control socket of the data directory, served in another thread. Nothing carries runs out."""
     ready, loops = Event(), list[asyncio.AbstractEventLoop]()
     path = home / ".rota" / "rota.sock"
@@ -121,7 +121,8 @@ def server(home: Path) -> Iterator[Path]:
         stop = asyncio.Event()
         with open_rota(Place(), create=True) as rota:
             listeners = Listeners()
-            listeners.listen_unix(path, control_app(rota))
+            rota.door = getattr(request, "param", rota.door)
+            listeners.listen_unix(path, mounted(rota, CONTROL))
             await listeners.start()
             loops.append(asyncio.get_running_loop())
             stops.append(stop)

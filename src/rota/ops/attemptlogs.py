@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from functools import partial
 from typing import NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from rota.core.actor import Actor
 from rota.core.occurrence import Occurrence
-from rota.logs import LogLine, LogName, LogPage, LogReader
+from rota.logs import LiveRegion, LogLine, LogName, LogPage, LogReader, Stream
 from rota.ops import occurrences
 from rota.ops.context import Rota
 from rota.ops.runlogs import PAGE_LINES, wait_for_growth
@@ -27,12 +27,30 @@ class Part(NamedTuple):
 
 
 class Progress(Struct, frozen=True):
-    """Lines as they came, or what became of some: `dropped` were never sent, from line `after` on."""
+    """Lines as they came, or what became of some: `dropped` were never sent, from line `after` on.
+
+    regions  what streams draw that is no line yet, where it changed; one without rows is over, and its last frame came as lines
+    """
 
     lines: list[LogLine]
     first_available: int
     after: int = -1
     dropped: int = 0
+    regions: list[LiveRegion] = field(default_factory=list)
+
+
+class _Regions:
+    """What a follower was shown last."""
+
+    def __init__(self) -> None:
+        self._shown: dict[Stream, LiveRegion] = {}
+
+    def changes(self, drawn: list[LiveRegion]) -> list[LiveRegion]:
+        now = {region.stream: region for region in drawn}
+        over = [LiveRegion(stream, last.epoch, []) for stream, last in self._shown.items() if stream not in now]
+        changed = [region for stream, region in now.items() if self._shown.get(stream) != region]
+        self._shown = now
+        return over + changed
 
 
 async def get_attempt_page(
@@ -99,7 +117,7 @@ async def _follow(
     rota: Rota, reader: LogReader, part: Part, occurrence: Occurrence, from_line: int, most: int
 ) -> AsyncIterator[Progress]:
     position: int | None = None
-    run_id = occurrence.run.id
+    run_id, regions = occurrence.run.id, _Regions()
     with rota.growth.following(run_id) if rota.growth else nullcontext() as growth:
         while True:
             # Asked before the page is read: what was written before the end is then in that page or an earlier one.
@@ -113,9 +131,12 @@ async def _follow(
                 missing = page.lines[0].n - position
                 yield Progress(page.lines, page.first_available, position - 1, missing)
                 position = page.lines[-1].n + 1
-            elif page.finalized:
-                return
-            else:
+            drawn = rota.growth.regions(run_id) if rota.growth and not part.is_over else []
+            if changed := regions.changes(drawn):
+                yield Progress([], page.first_available, regions=changed)
+            elif not page.lines:
+                if page.finalized:
+                    return
                 await wait_for_growth(growth)
 
 

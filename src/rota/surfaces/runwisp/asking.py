@@ -26,7 +26,7 @@ def task_of(ask: Ask) -> str:
 
 def run_of(ask: Ask) -> str:
     """Raises Invalid at `path.id`."""
-    return _run_id(ask.path["id"], "path.id")
+    return run_id_of(ask.path["id"], "path.id")
 
 
 def order_of(query: wire.RunsQuery) -> Order:
@@ -61,6 +61,14 @@ def selection_of(body: wire.Selector) -> Selection:
     return Selection(filter=asked, except_ids=_run_ids(body.except_ids, "body.except_ids"))
 
 
+def line_of(ask: Ask) -> int:
+    """Raises Invalid at `path.n`."""
+    text = ask.path["n"]
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise Invalid.at("path.n", "must be the number of a line", text[:100])
+    return int(text)
+
+
 def last_line_of(ask: Ask) -> int | None:
     """The number of the last line that a client has; a foreign id counts as none."""
     text = ask.header(b"last-event-id") or ""
@@ -68,10 +76,10 @@ def last_line_of(ask: Ask) -> int | None:
 
 
 def _run_ids(ids: list[str], at: str) -> tuple[str, ...]:
-    return tuple(_run_id(each, f"{at}.{number}") for number, each in enumerate(ids))
+    return tuple(run_id_of(each, f"{at}.{number}") for number, each in enumerate(ids))
 
 
-def _run_id(text: str, at: str) -> str:
+def run_id_of(text: str, at: str) -> str:
     try:
         return from_ulid(text)
     except Invalid:

@@ -100,6 +100,15 @@ OWN = (
         media_type=TEXT, errors=(404, 422),
     ),
     Route(
+        method="GET", path=f"{RUN}/log/line/{{n}}/history", handler=logs.get_line_history,
+        summary="What a line was before it was drawn over", reply=wire.LineHistory, errors=(404, 422),
+    ),
+    Route(
+        method="GET", path="/api/tasks/{task}/log/search", handler=logs.search_log,
+        summary="Lines of a task's runs that hold a text or match an expression, newest run first",
+        query=wire.SearchQuery, lenient=True, reply=wire.SearchPage, errors=(400, 404),
+    ),
+    Route(
         method="GET", path=f"{RUN}/log/stream", handler=logs.stream_log,
         summary="Lines as they are written; Last-Event-ID resumes",
         query=wire.LogStreamQuery, lenient=True, media_type=EVENT_STREAM, errors=(404,),

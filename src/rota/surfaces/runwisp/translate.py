@@ -14,6 +14,7 @@ from rota.core.ulid import to_ulid
 from rota.core.work import Shell
 from rota.logs import LogLine, LogPage
 from rota.ops.context import VariableFiles
+from rota.ops.logsearch import Hit
 from rota.ops.occurrences import Shown
 from rota.surfaces.runwisp import wire, words
 
@@ -180,4 +181,14 @@ def page_wire(page: LogPage) -> wire.LogPage:
 
 
 def line_wire(line: LogLine) -> wire.LogLine:
-    return wire.LogLine(line.n, int(line.at.timestamp() * 1000), line.stream, line.text, line.continued)
+    frames = line.frame_count if isinstance(line.frame_count, int) else 0
+    return wire.LogLine(line.n, _ms(line), line.stream, line.text, line.continued, frames)
+
+
+def hit_wire(hit: Hit) -> wire.Hit:
+    line = hit.line
+    return wire.Hit(to_ulid(hit.run_id), line.n, line.stream, line.text, _ms(line))
+
+
+def _ms(line: LogLine) -> int:
+    return int(line.at.timestamp() * 1000)

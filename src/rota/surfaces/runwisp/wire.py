@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from rota.core.policy import Backoff, CatchUp, OnFull, Overlap, Signal
 from rota.logs.index import Stream
@@ -132,6 +132,29 @@ class LogPage(Struct, kw_only=True):
     total_lines: int
     truncated: bool
     finalized: bool
+
+
+class LineHistory(Struct):
+    """What a line was before, frame by frame, the last one as it stayed; each frame is a list of rows."""
+
+    frames: list[list[str]]
+
+
+class Hit(Struct):
+    run_id: str
+    n: int
+    stream: Stream
+    text: str
+    ts: int
+
+
+class SearchPage(Struct):
+    """`scanned_runs`: how many runs this call looked at, 50 at most. Without `next_cursor` it has looked at all."""
+
+    hits: list[Hit]
+    exhausted: bool
+    scanned_runs: int
+    next_cursor: str | UnsetType = UNSET
 
 
 class LogDone(Struct):
@@ -302,6 +325,15 @@ class LogQuery(Struct):
 
     start: Annotated[int, Meta(ge=-FAR, le=FAR)] = field(name="from", default=-1000)
     limit: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+
+
+class SearchQuery(Struct):
+    q: str = ""
+    regex: bool = False
+    case: bool = False
+    run_id: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 200
+    cursor: str | None = None
 
 
 class LogStreamQuery(Struct):
