@@ -77,7 +77,8 @@ class Notification(Struct, frozen=True, kw_only=True):
 class Note(Struct, frozen=True, kw_only=True):
     """What is told about a run, as it stood then.
 
-    count  how many happenings it stands for, the newest of them this one, the oldest at `since`
+    count   how many happenings it stands for, the newest of them this one, the oldest at `since`
+    log_end the first line of the run's log that no more belongs to it, where there may be others
     """
 
     kind: Kind
@@ -88,6 +89,7 @@ class Note(Struct, frozen=True, kw_only=True):
     since: datetime
     count: int = 1
     stage: Stage = "first"
+    log_end: int | None = None
 
 
 class Route(Struct, frozen=True, kw_only=True):

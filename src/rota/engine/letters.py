@@ -19,6 +19,8 @@ from rota.senders import ENDPOINTS, Endpoint, Parcel
 from rota.store.telling import NOTE
 
 TAIL = 3
+# Among the last lines may be some of our own, about the run.
+LOOK_BACK = 12
 ShowRun = Callable[[Run, str], Any]
 
 
@@ -102,5 +104,8 @@ class Letters:
 
     def _tail(self, note: Note) -> list[str]:
         """The last lines that the run has printed; secrets are masked in the log itself."""
-        page = self._logs.reader(LogName(note.task, note.run.created_at, note.run.id)).page(-TAIL, TAIL)
-        return [line.text for line in page.lines]
+        reader = self._logs.reader(LogName(note.task, note.run.created_at, note.run.id))
+        start = -LOOK_BACK if note.log_end is None else max(0, note.log_end - LOOK_BACK)
+        lines = reader.page(start, LOOK_BACK).lines
+        own = [line.text for line in lines if line.stream != "system" and (note.log_end is None or line.n < note.log_end)]
+        return own[-TAIL:]

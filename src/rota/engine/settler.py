@@ -167,7 +167,9 @@ class Settler:
         caused = fanout.publish_ends(c, ends, self._engine.ids, now)
         repeated = [each for each in judged if each.verdict.is_retry and each.run.id in again and not each.resumes]
         failed = [(each.ended(), each.task) for each in repeated]
-        done.told = self._engine.tell(c, ends, now) + telling.tell(c, self._engine.rules, failed, self._engine.ids, now)
+        log_ends = {each.run.id: each.finished.next_line for each in repeated}
+        done.told = self._engine.tell(c, ends, now)
+        done.told += telling.tell(c, self._engine.rules, failed, self._engine.ids, now, log_ends)
         done.caused = [new.run for new in caused]
         self._engine.known.get(c, {run.task_id for run in done.caused})
         return done

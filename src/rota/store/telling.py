@@ -1,6 +1,6 @@
 """Telling people: the lines of the bell and the deliveries that a change makes, written in the change's own transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -31,19 +31,29 @@ NOTE = "note"
 BATCH = 200
 
 
-def tell(c: Connection, rules: Rules, changed: Iterable[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
+def tell(
+    c: Connection,
+    rules: Rules,
+    changed: Iterable[tuple[Run, Task]],
+    ids: IdSource,
+    now: datetime,
+    log_ends: Mapping[str, int] | None = None,
+) -> int:
     """Note whoever is to hear of these changes. Answers how many changes that were; the caller wakes the notifier then.
+
+    log_ends  of attempts that others may follow: where their part of the run's log ends
 
     Nothing is read or written for a change that concerns nobody.
     """
-    told = 0
+    told, ends = 0, log_ends or {}
     for run, task in changed:
         kind = kind_of(run)
         if kind is None or not rules.concerns(kind, task):
             continue
         targets = rules.targets(kind, task)
         if targets:
-            note = Note(kind=kind, task=task.name, task_id=task.id, run=replace(run, output=None), at=now, since=now)
+            told_run = replace(run, output=None)
+            note = Note(kind=kind, task=task.name, task_id=task.id, run=told_run, at=now, since=now, log_end=ends.get(run.id))
             _tell_one(c, rules, note, task.owner_id, targets, ids)
             told += 1
     return told
