@@ -6,6 +6,7 @@ from rota import __version__
 from rota.cli.agent import group as agent_group
 from rota.cli.command import RotaGroup
 from rota.cli.config import command as config_command
+from rota.cli.convert import group as import_group
 from rota.cli.events import group as events_group
 from rota.cli.key import group as key_group
 from rota.cli.logs import command as logs_command
@@ -16,6 +17,7 @@ from rota.cli.reload import command as reload_command
 from rota.cli.run import command as run_command
 from rota.cli.runs import command as runs_command
 from rota.cli.serve import command as serve_command
+from rota.cli.service import group as service_group
 from rota.cli.stop import command as stop_command
 from rota.cli.tasks import command as tasks_command
 from rota.cli.user import group as user_group
@@ -38,6 +40,8 @@ COMMANDS: tuple[click.Command, ...] = (
     key_group,
     project_group,
     password_command,
+    import_group,
+    service_group,
 )
 
 

@@ -1,0 +1,1 @@
+"""Other schedulers' files as settings of ours. Their sources are read, never changed."""
