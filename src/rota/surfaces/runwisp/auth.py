@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -175,14 +176,14 @@ async def get_instance(ask: Ask) -> Reply:
     if not (peer.is_local and (peer.address is None or _is_loopback_name(peer.host))):
         raise Forbidden("only a process of this machine is told")
     info = ask.rota.info
-    data = str(info.get("data_dir") or "")
+    data, config = (Path(info[name]).absolute() if info.get(name) else "" for name in ("data_dir", "config"))
     instance = Instance(
         app="runwisp",
         fingerprint=await get_fingerprint(ask.rota),
         version=__version__,
         pid=os.getpid(),
-        data_dir=data,
-        config_path=str(info.get("config") or ""),
+        data_dir=str(data),
+        config_path=str(config),
         socket_path=str(info.get("socket") or f"{data}/rota.sock"),
     )
     return ok(instance)
