@@ -38,6 +38,12 @@ class Actor(Struct, frozen=True, kw_only=True):
         if not self.has(right):
             raise Forbidden(f"this needs the right {right}", hint=f"an operator grants it: rota user add --right {right}")
 
+    def require_scope(self, *scopes: str) -> None:
+        """Raises Forbidden unless the actor has one of them; who has no scopes at all is not limited by any."""
+        if self.is_root or self.scopes is None or self.scopes.intersection(scopes):
+            return
+        raise Forbidden(f"this needs the scope {' or '.join(scopes)}")
+
     def may_see(self, owner_id: str | None) -> bool:
         """Own things and, for root, everything. What the settings file defines (no owner) is the installation's."""
         return self.is_root or (owner_id is not None and owner_id == self.id)

@@ -15,6 +15,7 @@ FIND = """
     SELECT users.id, users.name, users.kind, users.rights, credentials.scopes, credentials.project_ids
     FROM credentials JOIN users ON users.id = credentials.user_id
     WHERE credentials.hash = ? AND credentials.kind = ? AND credentials.revoked_at IS NULL"""
+REVOKE_ALL = "UPDATE credentials SET revoked_at = ? WHERE user_id = ? AND kind = ? AND revoked_at IS NULL"
 REVOKE = "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
 
 
@@ -48,6 +49,11 @@ def find_by_hash(c: Connection, kind: str, hash: str) -> Actor | None:  # noqa: 
         scopes=None if scopes is None else frozenset(from_text(scopes)),
         project_ids=None if project_ids is None else frozenset(from_text(project_ids)),
     )
+
+
+def revoke_all(c: Connection, user_id: str, kind: str, at: datetime) -> int:
+    """End all credentials of a kind that a user has. Returns how many."""
+    return c.run(REVOKE_ALL, (to_us(at), user_id, kind))
 
 
 def revoke(c: Connection, credential_id: str, at: datetime) -> bool:

@@ -21,6 +21,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """Which occurrences. Every field that is given narrows.
 
     owner_id   of that owner's tasks; None for the installation's
+    by_agents  of all agents' tasks, instead of one owner's
     task_ids   of these tasks (all of that owner); `id_range` adds those whose id lies in it, first and last included
     within     only those whose id lies in it
     states     state and the reasons that count with it ("" for none); None for any reason
@@ -31,6 +32,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """
 
     owner_id: str | None = None
+    by_agents: bool = False
     task_ids: tuple[str, ...] | None = None
     id_range: tuple[str, str] | None = None
     within: tuple[str, str] | None = None
@@ -43,7 +45,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     @property
     def is_plain(self) -> bool:
-        return self == Wanted(owner_id=self.owner_id, task_ids=self.task_ids)
+        return self == Wanted(owner_id=self.owner_id, by_agents=self.by_agents, task_ids=self.task_ids)
 
 
 class Order(Struct, frozen=True):
@@ -258,6 +260,8 @@ def _scope(source: _Source, wanted: Wanted) -> Condition:
 
 def _owned(source: _Source, wanted: Wanted) -> Condition:
     """Few runs are past their first attempt: there COALESCE keeps the planner from walking all runs of the owner."""
+    if wanted.by_agents:
+        return "EXISTS (SELECT 1 FROM users AS u WHERE u.id = r.owner_id AND u.kind = 'agent')", ()
     if source is not FIRST:
         return "COALESCE(r.owner_id, '') = ?", (wanted.owner_id or "",)
     return ("r.owner_id IS NULL", ()) if wanted.owner_id is None else ("r.owner_id = ?", (wanted.owner_id,))

@@ -17,8 +17,8 @@ from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
 COLUMNS = "id, owner_id, source, status, doc, version, anchor_at, cursor_at, next_at, created_at, updated_at"
 # Nothing is stored if another task of the owner has the name.
 INSERT = f"""
-    INSERT INTO tasks ({COLUMNS}, name, topic, is_service, jitter_s)
-    VALUES ({", ".join("?" * 15)}) ON CONFLICT DO NOTHING RETURNING id"""
+    INSERT INTO tasks ({COLUMNS}, name, topic, is_service, jitter_s, schedule_kind, dedupe_key)
+    VALUES ({", ".join("?" * 17)}) ON CONFLICT DO NOTHING RETURNING id"""
 FIND = f"SELECT {COLUMNS} FROM tasks WHERE id = ?"
 # An installation's task has no owner; COALESCE is how the index of names spells that.
 FIND_BY_NAME = f"SELECT {COLUMNS} FROM tasks WHERE COALESCE(owner_id, '') = ? AND name = ? AND status <> 'removed'"
@@ -42,11 +42,17 @@ VERSIONS = "SELECT id, version, status FROM tasks WHERE id IN ({values})"
 GET = f"SELECT {COLUMNS} FROM tasks WHERE id IN ({{values}})"
 # Replaces the document if nobody did since it was read.
 UPDATE_SPEC = """
-    UPDATE tasks SET doc = ?, name = ?, topic = ?, is_service = ?, jitter_s = ?, anchor_at = COALESCE(?, anchor_at),
-        updated_at = ?, version = version + 1
+    UPDATE tasks SET doc = ?, name = ?, topic = ?, is_service = ?, jitter_s = ?, schedule_kind = ?, dedupe_key = ?,
+        anchor_at = COALESCE(?, anchor_at), updated_at = ?, version = version + 1
     WHERE id = ? AND version = ?"""
 UPDATE_CURSOR = "UPDATE tasks SET cursor_at = ?, next_at = ? WHERE id = ?"
 DELETE = "DELETE FROM tasks WHERE id = ?"
+FIND_ACTIVE_TWIN = f"""
+    SELECT {COLUMNS} FROM tasks
+    WHERE dedupe_key = ? AND dedupe_key IS NOT NULL AND status = 'active' AND COALESCE(owner_id, '') = ? AND id <> ?
+    ORDER BY id LIMIT 1"""
+GIVE = "UPDATE tasks SET owner_id = ?, updated_at = ? WHERE id = ?"
+GIVE_RUNS = "UPDATE runs SET owner_id = ? WHERE task_id = ?"
 
 KNOWN = frozenset(field.encode_name for field in msgspec.structs.fields(TaskSpec))
 _decode_spec = msgspec.json.Decoder(TaskSpec).decode
@@ -201,6 +207,18 @@ def update_cursors(c: Connection, rows: Sequence[Cursor]) -> None:
         c.run_many(UPDATE_CURSOR, [(to_us(row.cursor_at), to_us_or_none(row.next_at), row.task_id) for row in rows])
 
 
+def find_active_twin(c: Connection, owner_id: str | None, dedupe_key: str, task_id: str) -> Task | None:
+    """Another active task of that owner with that dedupe key."""
+    row = c.row(FIND_ACTIVE_TWIN, (dedupe_key, owner_id or "", task_id))
+    return None if row is None else _task(row)
+
+
+def update_owner(c: Connection, task_id: str, owner_id: str, now: datetime) -> None:
+    """Give a task, with all its runs, to another owner."""
+    c.run(GIVE, (owner_id, to_us(now), task_id))
+    c.run(GIVE_RUNS, (owner_id, task_id))
+
+
 def delete_task(c: Connection, task_id: str) -> None:
     """Delete a task with its runs, slots and instances."""
     c.run(DELETE, (task_id,))
@@ -222,9 +240,10 @@ def _name_taken(name: str) -> Conflict:
     return Conflict(f"there is a task named {name} already", hint="Choose another name.")
 
 
-def _searched(spec: TaskSpec) -> tuple[str, str | None, int, float]:
+def _searched(spec: TaskSpec) -> tuple[str, str | None, int, float, str | None, str | None]:
     topic = spec.schedule.topic if isinstance(spec.schedule, EventSchedule) else None
-    return (spec.name, topic, int(spec.service is not None), spec.policy.jitter_s)
+    kind = str(spec.schedule.__struct_config__.tag) if spec.schedule else None
+    return (spec.name, topic, int(spec.service is not None), spec.policy.jitter_s, kind, spec.policy.dedupe_key)
 
 
 def _values(task: Task) -> tuple[object, ...]:

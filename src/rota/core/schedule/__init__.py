@@ -4,6 +4,7 @@ from datetime import datetime
 
 from rota.core.policy import Dst
 from rota.core.schedule.calendar import CalendarEntry, CalendarSchedule
+from rota.core.schedule.condition import ConditionSchedule
 from rota.core.schedule.cron import CronSchedule
 from rota.core.schedule.event import EventSchedule
 from rota.core.schedule.manual import ManualSchedule
@@ -14,6 +15,7 @@ from rota.core.schedule.rrule import RRuleSchedule
 __all__ = [
     "CalendarEntry",
     "CalendarSchedule",
+    "ConditionSchedule",
     "CronSchedule",
     "EventSchedule",
     "ManualSchedule",
@@ -26,7 +28,7 @@ __all__ = [
     "occurrences",
 ]
 
-ScheduleSpec = CronSchedule | RRuleSchedule | OnceSchedule | EventSchedule | CalendarSchedule | ManualSchedule
+ScheduleSpec = CronSchedule | RRuleSchedule | OnceSchedule | EventSchedule | CalendarSchedule | ConditionSchedule | ManualSchedule
 
 MOST_SUPPRESSED = 20_000
 

@@ -9,7 +9,10 @@ CREATE TABLE users (
     kind          TEXT NOT NULL,                -- user · agent
     password_hash TEXT,
     rights        TEXT NOT NULL DEFAULT '[]',
-    created_at    BIGINT NOT NULL
+    scopes        TEXT,                         -- of an agent: what it may do, whatever it shows
+    webhook_url   TEXT,                         -- of an agent: is told of its tasks' failures
+    created_at    BIGINT NOT NULL,
+    removed_at    BIGINT
 );
 
 CREATE TABLE credentials (
@@ -43,6 +46,8 @@ CREATE TABLE tasks (
     status     TEXT NOT NULL,
     name       TEXT NOT NULL,
     topic      TEXT,                            -- of an event schedule
+    schedule_kind TEXT,
+    dedupe_key TEXT,
     is_service INTEGER NOT NULL DEFAULT 0,
     doc        TEXT NOT NULL,
     version    INTEGER NOT NULL DEFAULT 1,
@@ -56,6 +61,7 @@ CREATE TABLE tasks (
 CREATE UNIQUE INDEX tasks_name ON tasks (COALESCE(owner_id, ''), name) WHERE status <> 'removed';
 CREATE INDEX tasks_owner ON tasks (COALESCE(owner_id, ''), id) WHERE status <> 'removed';
 CREATE INDEX tasks_topic ON tasks (topic) WHERE topic IS NOT NULL AND status = 'active';
+CREATE INDEX tasks_dedupe ON tasks (dedupe_key) WHERE dedupe_key IS NOT NULL AND status = 'active';
 CREATE INDEX tasks_jitter ON tasks (id) WHERE jitter_s > 0 AND status = 'active';
 CREATE INDEX tasks_service ON tasks (id) WHERE is_service = 1 AND status <> 'removed';
 CREATE INDEX tasks_next ON tasks (next_at) WHERE next_at IS NOT NULL AND status = 'active';
@@ -196,6 +202,17 @@ CREATE TABLE idempotency_keys (
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (actor_id, key)
 );
+
+-- Who changed what, written with the change.
+CREATE TABLE audit (
+    id         {id} PRIMARY KEY,
+    actor_id   TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    subject_id TEXT,
+    details    TEXT NOT NULL,
+    at         BIGINT NOT NULL
+);
+CREATE INDEX audit_at ON audit (at);
 
 CREATE TABLE nodes (
     id         TEXT PRIMARY KEY,
