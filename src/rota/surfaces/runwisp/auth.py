@@ -176,14 +176,14 @@ async def get_instance(ask: Ask) -> Reply:
     if not (peer.is_local and (peer.address is None or _is_loopback_name(peer.host))):
         raise Forbidden("only a process of this machine is told")
     info = ask.rota.info
-    data, config = (Path(info[name]).absolute() if info.get(name) else "" for name in ("data_dir", "config"))
+    data, config = _whole(info.get("data_dir")), _whole(info.get("config"))
     instance = Instance(
         app="runwisp",
         fingerprint=await get_fingerprint(ask.rota),
         version=__version__,
         pid=os.getpid(),
-        data_dir=str(data),
-        config_path=str(config),
+        data_dir=data,
+        config_path=config,
         socket_path=str(info.get("socket") or f"{data}/rota.sock"),
     )
     return ok(instance)
@@ -222,6 +222,10 @@ def _target(ask: Ask) -> str:
     if not (asked.isprintable() and PATH.fullmatch(path)):
         raise Malformed.at("query.redirect", "must be a path of this server, such as /tasks/backup", asked[:100])
     return path
+
+
+def _whole(path: str | None) -> str:
+    return str(Path(path).absolute()) if path else ""
 
 
 def _is_loopback_name(host: str) -> bool:
