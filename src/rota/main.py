@@ -48,7 +48,8 @@ from rota.sd_notify import READY, STOPPING, ServiceManager
 from rota.senders import build_senders
 from rota.store.database import Database, open_database
 from rota.store.owner import take_ownership
-from rota.surfaces import CONTROL, SURFACES, mounted, runwisp
+from rota.surfaces import CONTROL, FORMS, SURFACES, mounted, runwisp
+from rota.surfaces.runwisp.told import show_run
 from rota.tools import build_toolbox
 from rota.vitals import Vitals
 
@@ -133,7 +134,7 @@ class Server:
         self._scheduler = Scheduler(self._engine)
         self._supervisor = Supervisor(self._engine)
         self._pruner = Pruner(self._engine, logs, loaded.settings.storage.max_size)
-        self._letters = Letters(logs, loaded.notifying.notifiers, _speaker(loaded.settings))
+        self._letters = Letters(logs, loaded.notifying.notifiers, _speaker(loaded.settings), show_run)
         self._notifier = _notifier(self._engine, self._letters, loaded.settings, outgoing)
         self._apply_rules(loaded)
 
@@ -310,7 +311,7 @@ def _outgoing(settings: Settings) -> Outgoing:
 
 def _notifier(engine: Engine, letters: Letters, settings: Settings, outgoing: Outgoing) -> Notifier:
     keep = Keep(settings.notify.history_keep, timedelta(seconds=settings.notify.history_keep_for))
-    return Notifier(engine, letters, build_senders(outgoing), keep=keep)
+    return Notifier(engine, letters, build_senders(outgoing), FORMS, keep)
 
 
 def _speaker(settings: Settings) -> Speaker:

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp
 
+from rota.core.delivery import Delivery
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
+from rota.store.database import Connection
 from rota.surfaces import native, runwisp
 
 Surface = Callable[[Rota], ASGIApp]
@@ -20,6 +22,9 @@ CONTROL: dict[str, Surface] = {
     "native": native.control_app,
     "runwisp": runwisp.control_app,
 }
+# Name of a callback's form -> what writes its body from the store, None if there is nothing left to tell. A surface that takes
+# callbacks has its line here.
+FORMS: dict[str, Callable[[Connection, Delivery], bytes | None]] = {}
 
 
 def mounted(rota: Rota, surfaces: dict[str, Surface]) -> ASGIApp:
