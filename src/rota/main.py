@@ -178,7 +178,8 @@ class Server:
         if restart_only:
             raise Conflict(f"only a restart changes {', '.join(restart_only)}", hint="restart the server, or undo that change")
         difference = diff_units(self._units, loaded.units)
-        await apply_file_tasks(self._rota, [unit.spec for unit in loaded.units])
+        anew = [each.name for each in difference.changed if "secrets" in each.reasons]
+        await apply_file_tasks(self._rota, [unit.spec for unit in loaded.units], anew)
         self._keep_units(loaded.units)
         self._apply_rules(loaded)
         log.info("settings read again", added=difference.added, changed=[each.name for each in difference.changed],

@@ -188,6 +188,18 @@ def test_a_reload_leaves_a_stopped_service_stopped(world: World) -> None:
     assert world.ask(services.get_service_status(world.rota, OPERATOR, "web")).state == "stopped"
 
 
+def test_new_secrets_start_a_service_anew(world: World) -> None:
+    world.plan_work = lambda _claim: LASTING
+    apply(world, file_service())
+    world.go(5)
+    before = world.ask(services.get_service_status(world.rota, OPERATOR, "web")).slots
+    world.ask(apply_file_tasks(world.rota, [file_service()], anew=["web"]))
+    world.go(5)
+    after = world.ask(services.get_service_status(world.rota, OPERATOR, "web")).slots
+    assert {slot.state for slot in after} == {"running"}
+    assert {slot.run_id for slot in before}.isdisjoint({slot.run_id for slot in after})
+
+
 def test_only_services_are_steered_and_only_by_those_who_may_see_them(world: World) -> None:
     task, service = world.add("plain"), add(world)
     with pytest.raises(Invalid):

@@ -1,6 +1,6 @@
 """The tasks of the settings file, brought into the store: all of them or, on any error, none."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -29,15 +29,17 @@ class Applied(Struct):
     removed: list[str] = field(default_factory=list)
 
 
-async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec]) -> Applied:
+async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec], anew: Collection[str] = ()) -> Applied:
     """Make the installation's tasks those of the settings file, in one transaction.
 
     A task keeps its id, its history and, unless its schedule changed, its place in time. Live runs finish as they were
     started; instances of a changed service are started anew; a removed task's runs are stopped.
+
+    anew  services that changed in what their documents do not hold: their secrets
     """
     _check_pipelines(rota, specs)
     now = rota.clock.now()
-    applied, ended = await rota.database.write(lambda c: _apply_all(c, rota, specs, now))
+    applied, ended = await rota.database.write(lambda c: _apply_all(c, rota, specs, anew, now))
     for task, runs in ended:
         ends.tell(rota, task, runs)
     for loop in ("scheduler", "dispatcher", "supervisor"):
@@ -53,7 +55,9 @@ def _check_pipelines(rota: Rota, specs: Sequence[TaskSpec]) -> None:
         raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
 
 
-def _apply_all(c: Connection, rota: Rota, specs: Sequence[TaskSpec], now: datetime) -> tuple[Applied, Ended]:
+def _apply_all(
+    c: Connection, rota: Rota, specs: Sequence[TaskSpec], anew: Collection[str], now: datetime
+) -> tuple[Applied, Ended]:
     applied = Applied()
     ended: Ended = []
     before = {task.name: task for task in tasks.list_file_tasks(c)}
@@ -64,6 +68,9 @@ def _apply_all(c: Connection, rota: Rota, specs: Sequence[TaskSpec], now: dateti
             applied.added.append(spec.name)
         elif task.spec != spec:
             ended += _change(c, rota, task, spec, now)
+            applied.changed.append(spec.name)
+        elif task.is_service and task.name in anew:
+            ended.append((task, stop_live(c, rota, task, "replaced", now)))
             applied.changed.append(spec.name)
     for task in before.values():
         dropped = drop_waiting(c, rota, task, "task_removed", now)
