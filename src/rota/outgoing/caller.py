@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # A call must not be slower to look up its target than to reach it, and one dead name server must not hold up anybody else.
 LOOKUPS = 8
 MOST_CONNECTIONS = 100
+# Looking through them costs each call more than opening another connection would.
+MOST_IDLE = 8
 IDLE_S = 15.0
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -102,7 +104,7 @@ class Outgoing:
         if trusted not in self._pools:
             from rota.outgoing.connecting import open_pool
 
-            self._pools[trusted] = open_pool(self._addresses, trusted, most=MOST_CONNECTIONS, idle_s=IDLE_S)
+            self._pools[trusted] = open_pool(self._addresses, trusted, most=MOST_CONNECTIONS, idle=MOST_IDLE, idle_s=IDLE_S)
         return self._pools[trusted]
 
     async def _addresses(self, host: str, port: int, trusted: bool) -> list[str]:

@@ -48,10 +48,11 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         await self._backend.sleep(seconds)
 
 
-def open_pool(addresses: Addresses, trusted: bool, *, most: int, idle_s: float) -> httpcore.AsyncConnectionPool:
+def open_pool(addresses: Addresses, trusted: bool, *, most: int, idle: int, idle_s: float) -> httpcore.AsyncConnectionPool:
     return httpcore.AsyncConnectionPool(
         ssl_context=_tls(),
         max_connections=most,
+        max_keepalive_connections=idle,
         keepalive_expiry=idle_s,
         network_backend=CheckedBackend(addresses, trusted),
     )
