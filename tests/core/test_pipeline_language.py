@@ -26,7 +26,7 @@ CONTEXT: dict[str, Any] = {
         "template": {"text": "${params.user}"},
     },
 }
-QUICK_START = [
+QUICK_START: list[dict[str, Any]] = [
     {
         "id": "get",
         "uses": "debug.echo",

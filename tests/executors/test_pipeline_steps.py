@@ -1,6 +1,7 @@
 """Pipelines step by step: what is done once, what again, and what is told of it."""
 
 import asyncio
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,18 @@ def test_a_failure_keeps_what_was_done_and_ends_the_attempt(tmp_path):
 
 def test_a_further_attempt_goes_on_behind_the_last_finished_step(tmp_path):
     calls: list[str] = []
-    once = tool("once", lambda call: calls.append(call.key) or {"n": len(calls)})
+
+    def count_calls(call: Call) -> Any:
+        calls.append(call.key)
+        return {"n": len(calls)}
+
     done = pipe(
         tmp_path,
         {"uses": "once", "save_as": "one"},
         {"uses": "noop", "if": "steps.one.n == 2"},
         {"uses": "flaky", "save_as": "two"},
         {"uses": "debug.echo", "with": {"n": "${steps.one.n}"}, "save_as": "three"},
-        tools=[once, tool("flaky", failing(2))],
+        tools=[tool("once", count_calls), tool("flaky", failing(2))],
         attempts=3,
     )
     assert done.outcome.state == "succeeded"
@@ -216,7 +221,7 @@ def test_a_stop_of_the_server_is_no_end(tmp_path):
     for resumes, state in ((None, "crashed"), (False, "stopped")):
         hanging = Hanging()
         bench = Bench(tmp_path, [{"uses": "hangs"}], tools=[tool("hangs", hanging)], resume_after_crash=resumes)
-        done = bench.carry_out(during=lambda bench, hanging=hanging: hanging.then(lambda: ask(bench)))
+        done = bench.carry_out(during=partial(_when, hanging, ask))
         assert (done.outcome.state, done.outcome.reason) == (state, "shutdown")
 
 
@@ -228,6 +233,10 @@ def test_unknown_tools_are_simulated_only_where_both_settings_and_pipeline_let_t
     strict = Bench(tmp_path, [{"uses": "telegram.send"}], work={"options": {"unknown_tools": "fail"}})
     strict._tools._simulate = True
     assert strict.carry_out().summary["error_type"] == "ToolNotFound"
+
+
+async def _when(hanging: "Hanging", act: Any, bench: Bench) -> None:
+    await hanging.then(lambda: act(bench))
 
 
 class Hanging:

@@ -51,10 +51,10 @@ class PipelineExecutor:
 
     async def execute(self, context: Context) -> Outcome:
         done = await self._database.read(lambda c: steps.list_steps(c, context.run.id))
-        return await _Attempt(context, done, self._database, self._toolbox, self._platform, self._draw).outcome()
+        return await Progress(context, done, self._database, self._toolbox, self._platform, self._draw).outcome()
 
 
-class _Attempt:
+class Progress:
     """One attempt: `done` are the steps that this run has finished, in this attempt or before."""
 
     def __init__(
@@ -108,13 +108,13 @@ class _Attempt:
         name, total = step_id(step, index), len(self._work.steps)
         if not self._runs(step):
             self._context.note(f"step {index + 1} of {total}, {name}: skipped, its condition does not hold")
-            await self._finish(step, index, "skipped", None)
+            await self.finish(step, index, "skipped", None)
             return
         self._context.note(f"step {index + 1} of {total}, {name}: {step.uses}")
         loop = asyncio.get_running_loop()
         start = loop.time()
         output = await self._persistently(step, index)
-        await self._finish(step, index, "done", output)
+        await self.finish(step, index, "done", output)
         self._context.note(f"step {name}: done in {loop.time() - start:.3f} s")
 
     def _runs(self, step: Step) -> bool:
@@ -199,7 +199,7 @@ class _Attempt:
         if not call.done():
             self._context.note("its tool does not let itself be stopped, and is left alone")
 
-    async def _finish(self, step: Step, index: int, status: Any, output: Any) -> None:
+    async def finish(self, step: Step, index: int, status: Any, output: Any) -> None:
         run, at = self._context.run, datetime.fromtimestamp(self._context.now_ms() / 1000, UTC)
         done = Checkpoint(position=index, name=step_id(step, index), status=status, ended_at=at, output=output)
         if not await self._database.write(partial(steps.insert_step, run_id=run.id, fence=run.fence, step=done)):
