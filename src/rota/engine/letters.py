@@ -72,7 +72,9 @@ class Letters:
     async def parcel(self, delivery: Delivery, endpoint: Endpoint) -> Parcel:
         note = msgspec.convert(delivery.body[NOTE], Note)
         tail = await asyncio.to_thread(self._tail, note) if note.kind in WITH_TAIL else []
-        url = f"{self._speaker.url}/tasks/{note.task}/{to_ulid(note.run.attempt_id or note.run.id)}" if self._speaker.url else None
+        url = (
+            f"{self._speaker.url}/tasks/{note.task}/{to_ulid(note.run.attempt_id or note.run.id)}" if self._speaker.url else None
+        )
         message = compose(note, tail, url)
         notifier = self._notifiers.get(delivery.address["notifier"])
         text = fill(notifier.template, note, tail, url) if notifier and notifier.template is not None else message.text
