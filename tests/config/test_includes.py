@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.shell_of import shell_of
 
 from rota.config import Finding, Loaded
 
@@ -27,7 +28,7 @@ def test_units_of_included_files_are_pooled_in_the_order_of_the_patterns(load_te
     assert {unit.spec.policy.keep_runs for unit in loaded.units} == {5}
     b = loaded.units[2]
     assert b.file == str(more / "tasks.d" / "b.toml")
-    assert b.spec.executor.working_dir == str(more / "tasks.d" / "here")
+    assert shell_of(b.spec).working_dir == str(more / "tasks.d" / "here")
 
 
 def test_a_pattern_may_match_nothing_but_a_named_file_must_exist(load_text: Load, refuse: Refuse, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.shell_of import shell_of
 
 from rota.config import Finding, Loaded, Secret, Unit
 from rota.config.dotenv import read_dotenv
@@ -30,12 +31,12 @@ env = { A = "x${A}y", B = "${file:token}", C = "$${A} $A $$ 5$", D = "${EMPTY}" 
 """
     unit = load_unit(text, {"A": "1", "EMPTY": ""})
     assert _env(unit) == {"A": "x1y", "B": "${A}", "C": "${A} $A $$ 5$", "D": ""}
-    assert unit.spec.executor.script == "echo ${A} ${file:token}"
+    assert shell_of(unit.spec).script == "echo ${A} ${file:token}"
 
 
 def test_an_executors_script_is_left_alone_too(load_unit: LoadUnit) -> None:
     unit = load_unit('[tasks.a]\nexecutor = { kind = "shell", script = "echo ${A}" }\n')
-    assert unit.spec.executor.script == "echo ${A}"
+    assert shell_of(unit.spec).script == "echo ${A}"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_keys_are_never_replaced(load_unit: LoadUnit) -> None:
 def test_paths_are_relative_to_their_file_or_the_home_directory(load_unit: LoadUnit, tmp_path: Path) -> None:
     text = '[tasks.a]\nrun = "x"\nworking_dir = "{}"\n'
     places = [
-        load_unit(text.replace("{}", path), {"HOME": "/home/me"}).spec.executor.working_dir for path in ("sub", "~/sub", "/abs")
+        shell_of(load_unit(text.replace("{}", path), {"HOME": "/home/me"}).spec).working_dir for path in ("sub", "~/sub", "/abs")
     ]
     assert places == [str(tmp_path / "sub"), "/home/me/sub", "/abs"]
 

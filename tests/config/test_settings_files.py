@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.shell_of import shell_of
 
 from rota.config import Finding, Listener, Loaded, Unit, find_file, load
 from rota.core.errors import Invalid
@@ -280,7 +281,7 @@ dst = { gap = "skip" }
 run = "x"
 """
     a, b, c = (unit.spec for unit in load_text(text).units)
-    assert (a.policy.timeout_s, a.policy.exit_codes, a.executor.shell) == (None, [0, 1], "/bin/bash")
+    assert (a.policy.timeout_s, a.policy.exit_codes, shell_of(a).shell) == (None, [0, 1], "/bin/bash")
     assert (b.policy.timeout_s, b.policy.exit_codes) == (300.0, [2])
     assert b.policy.dst == Dst(gap="skip", interval="real")
     assert (c.policy.timeout_s, c.policy.exit_codes, c.policy.overlap) == (None, [0, 1], "skip")
