@@ -36,6 +36,7 @@ from rota.executors import PipelineExecutor, build_executors, is_durable
 from rota.http.listeners import Listeners
 from rota.ids import Ids
 from rota.logs import RunLogs
+from rota.ops.agents import SYSTEM_ID, ensure_system_agent
 from rota.ops.context import Rota, VariableFiles
 from rota.ops.door import Door
 from rota.ops.installation import apply_file_tasks
@@ -84,6 +85,7 @@ class Server:
         self._source = source
         self._units = loaded.units
         self._settings = loaded.settings
+        self._system_secret: str | None = None
         self._stopping = asyncio.Event()
         self._serving = asyncio.Event()
         self._one_reload = asyncio.Lock()
@@ -212,6 +214,7 @@ class Server:
         await self._supervisor.boot()
         await self._scheduler.boot()
         await self._pruner.boot()
+        self._system_secret = await ensure_system_agent(self._rota)
 
     def _loops(self) -> list[Loop]:
         return [self._settler, self._dispatcher, self._scheduler, self._supervisor, self._pruner, self._notifier]
@@ -270,6 +273,8 @@ class Server:
             f"  look     rota tasks · rota runs · rota logs TASK -f        (--data {self._settings.server.data})",
             flush=True,
         )
+        if self._system_secret:
+            print(f"  agents   the system agent {SYSTEM_ID} has the secret {self._system_secret} (shown this once)", flush=True)
 
 
 def serve(config: Path | None = None, data: Path | None = None, listen: str | None = None, database: str | None = None) -> int:

@@ -81,6 +81,18 @@ class Tools(Struct, frozen=True, kw_only=True):
     catalog: Path | None
 
 
+class OrdinautAccess(Struct, frozen=True, kw_only=True):
+    """How agents are let in, and how often they may ask."""
+
+    jwt_secret: Secret | None
+    access_token_minutes: int
+    refresh_token_days: int
+    rate_limit: Literal["auto", "on", "off"]
+    requests_per_minute: int
+    requests_per_hour: int
+    legacy_tokens: bool
+
+
 class RunwispAccess(Struct, frozen=True, kw_only=True):
     password: Secret | None
     no_auth: bool
@@ -103,6 +115,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     outgoing: Outgoing
     notify: NotifyRules
     tools: Tools
+    ordinaut: OrdinautAccess
     runwisp: RunwispAccess
     listen: tuple[Listener, ...]
     mcp: tuple[McpServer, ...] = ()
@@ -257,6 +270,7 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], servers: tuple[Mc
         outgoing=Outgoing(**section("outgoing")),
         notify=NotifyRules(**section("notify")),
         tools=Tools(**section("tools")),
+        ordinaut=OrdinautAccess(**section("ordinaut")),
         runwisp=RunwispAccess(**section("runwisp")),
         listen=listeners,
         mcp=servers,

@@ -4,6 +4,7 @@ RotaError
 ├── Invalid            invalid        the asker gave something unusable; `problems` names each field
 ├── NotFound           not_found
 ├── Conflict           conflict       it cannot be done in the present state
+│   └── Duplicate      conflict       it is there already; `existing_id` says which
 ├── Unauthorized       unauthorized   nobody, or nobody we know, is asking
 ├── Forbidden          forbidden      we know who asks, and they may not
 ├── TooLarge           too_large
@@ -58,6 +59,14 @@ class NotFound(RotaError):
 
 class Conflict(RotaError):
     code = "conflict"
+
+
+class Duplicate(Conflict):
+    """`existing_id`: of the one that is there already."""
+
+    def __init__(self, message: str, existing_id: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.existing_id = existing_id
 
 
 class Unauthorized(RotaError):

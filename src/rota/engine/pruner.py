@@ -9,7 +9,7 @@ from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.logs import LogName, RunLogs
-from rota.store import deletion, events, idempotency, retention, revocations, tasks
+from rota.store import audit, deletion, events, idempotency, retention, revocations, tasks
 from rota.store.database import Connection
 from rota.store.deletion import UNDO
 from rota.store.retention import OldRun
@@ -22,6 +22,7 @@ BATCH = 500
 AT_ONCE = 20
 KEEP_KEYS = timedelta(hours=24)
 KEEP_EVENTS = timedelta(days=30)
+KEEP_AUDIT = timedelta(days=365)
 KEEP_SLOTS = timedelta(days=400)
 
 
@@ -68,6 +69,7 @@ class Pruner:
         await engine.database.write(lambda c: events.prune_events(c, now - KEEP_EVENTS))
         await engine.database.write(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
         await engine.database.write(lambda c: revocations.prune_revocations(c, now))
+        await engine.database.write(lambda c: audit.prune_entries(c, now - KEEP_AUDIT))
         self._rules_at = now + PERIOD
         return {"by_rule": by_rule, "by_size": by_size}
 

@@ -7,7 +7,7 @@ from rota.core.errors import Conflict, Invalid
 from rota.core.run import Run
 from rota.core.schedule import Planned
 from rota.core.task import Task
-from rota.ops import access
+from rota.ops import access, audit
 from rota.ops.context import Rota
 from rota.store import runs, slots, tasks, waiting
 from rota.store.database import Connection
@@ -17,7 +17,7 @@ from rota.store.slots import NewSlot
 LONGEST_S = 604_800
 
 
-async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int) -> tuple[Task, Run]:
+async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int, reason: str | None = None) -> tuple[Task, Run]:
     """Put the next occurrence off by 1 to 604,800 seconds; the ones after it keep their times.
 
     Snoozing again before it started adds up. Answers the task, and the run that stands for the occurrence.
@@ -31,6 +31,7 @@ async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int) ->
         task = access.get_task(c, actor, reference)
         if task.status != "active":
             raise Conflict(f"the task {task.name} is {task.status}")
+        audit.note(c, rota, actor, "task.snoozed", task.id, delay_s=delay_s, reason=reason)
         put_off = waiting.find_occurrence(c, task.id, now)
         if put_off is not None:
             waiting.postpone(c, put_off.id, put_off.due_at + delay)

@@ -11,7 +11,7 @@ from rota.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from rota.core.inputs import resolve
 from rota.core.run import Run, Trigger
 from rota.core.task import Task
-from rota.ops import access, reading
+from rota.ops import access, audit, reading
 from rota.ops.context import Rota
 from rota.store import idempotency, runs
 from rota.store.database import Connection
@@ -55,6 +55,7 @@ async def start_task(
             return Start(earlier, True), task
         check_startable(task)
         runs.insert_runs(c, [new])
+        audit.note(c, rota, actor, "task.run_now", task.id, run_id=new.run.id)
         return Start(new.run, False), task
 
     # Woken before the write is sent, it sends its own right behind: both are one transaction, and one flush of the disk.

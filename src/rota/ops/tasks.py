@@ -9,20 +9,21 @@ from rota.core.outcome import StopCause
 from rota.core.run import Run
 from rota.core.states import Reason
 from rota.core.task import Task, TaskSpec
-from rota.ops import access, documents, ends
+from rota.ops import access, audit, documents, ends
 from rota.ops.context import Rota
-from rota.store import admission, runs, tasks
+from rota.ops.single import check_single
+from rota.store import admission, deletion, runs, tasks, users
 from rota.store.database import Connection
 
 MOST_LIVE = 20_000
 MOST_LISTED = 20_000
 
 
-async def create_task(rota: Rota, actor: Actor, spec: TaskSpec) -> Task:
-    """Store a task and plan it from now.
+async def create_task(rota: Rota, actor: Actor, spec: TaskSpec, *, owner_id: str | None = None) -> Task:
+    """Store a task and plan it from now. It is the actor's own or, where root says so, another's.
 
     Raises Invalid at `body.<field>`, Forbidden without `task.shell` for a shell task, Conflict if the owner has one of
-    that name.
+    that name, Duplicate as `single` says, and NotFound for an owner who is not there.
     """
     now = rota.clock.now()
     opening = documents.check_spec(actor, spec, rota.tools, now=now, default_timezone=rota.default_timezone)
@@ -35,10 +36,17 @@ async def create_task(rota: Rota, actor: Actor, spec: TaskSpec) -> Task:
         updated_at=now,
         anchor_at=now,
         cursor_at=opening.cursor_at,
-        owner_id=access.owner_of(actor),
+        owner_id=owner_id or access.owner_of(actor),
         next_at=opening.next_at,
     )
-    await rota.database.write(lambda c: tasks.insert_task(c, task))
+
+    def write(c: Connection) -> None:
+        _check_owner(c, actor, owner_id)
+        check_single(c, actor, task)
+        tasks.insert_task(c, task)
+        audit.note(c, rota, actor, "task.created", task.id, name=spec.name, title=spec.title)
+
+    await rota.database.write(write)
     _changed(rota, "task.created", task)
     return task
 
@@ -78,15 +86,19 @@ async def update_task(
         check_changeable(task)
         if expected_version not in (None, task.version):
             raise Conflict(f"the task is at version {task.version}, not {expected_version}", hint="read it again")
-        return _update(c, rota, actor, task, change, now)
+        changed = change_document(c, rota, actor, task, change, now)
+        check_single(c, actor, changed)
+        audit.note(c, rota, actor, "task.updated", task.id, fields=list(change))
+        return changed
 
     task = await rota.database.write(write)
     _changed(rota, "task.changed", task)
     return task
 
 
-async def delete_task(rota: Rota, actor: Actor, reference: str) -> None:
-    """Remove a task; its name is free again. Waiting runs are dropped, running ones are stopped, its history stays.
+async def delete_task(rota: Rota, actor: Actor, reference: str, *, with_runs: bool = False) -> None:
+    """Remove a task; its name is free again. Waiting runs are dropped, running ones are stopped; its history stays, unless it
+    is to go `with_runs`.
 
     Raises NotFound, and Conflict for a task of the settings file.
     """
@@ -95,14 +107,23 @@ async def delete_task(rota: Rota, actor: Actor, reference: str) -> None:
     def write(c: Connection) -> tuple[Task, list[Run]]:
         task = access.get_task(c, actor, reference)
         _check_own(task)
-        ended = stop_live(c, rota, task, "removed", now)
-        tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
-        return task, ended
+        audit.note(c, rota, actor, "task.deleted", task.id, name=task.name)
+        return task, remove(c, rota, task, now, with_runs=with_runs)
 
     task, ended = await rota.database.write(write)
-    rota.bus.wake("dispatcher")
+    for loop in ("dispatcher", "pruner"):
+        rota.bus.wake(loop)
     ends.tell(rota, task, ended)
     _changed(rota, "task.removed", task)
+
+
+def remove(c: Connection, rota: Rota, task: Task, now: datetime, *, with_runs: bool) -> list[Run]:
+    """Take a task out. Answers the runs that ended by it."""
+    ended = stop_live(c, rota, task, "removed", now)
+    tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
+    if with_runs:
+        deletion.hide_all(c, task.id, now)
+    return ended
 
 
 def stop_live(c: Connection, rota: Rota, task: Task, cause: StopCause, now: datetime) -> list[Run]:
@@ -135,7 +156,16 @@ def _check_own(task: Task) -> None:
         raise Conflict(f"the task {task.name} is defined by the settings file", hint="change the settings file and reload it")
 
 
-def _update(c: Connection, rota: Rota, actor: Actor, task: Task, change: dict[str, Any], now: datetime) -> Task:
+def _check_owner(c: Connection, actor: Actor, owner_id: str | None) -> None:
+    if owner_id in (None, actor.id):
+        return
+    actor.require("system.root")
+    if users.find_user(c, owner_id) is None:
+        raise NotFound(f"there is no user {owner_id}")
+
+
+def change_document(c: Connection, rota: Rota, actor: Actor, task: Task, change: dict[str, Any], now: datetime) -> Task:
+    """A merge patch of the document, checked; a changed schedule counts from now."""
     document = tasks.find_doc(c, task.id)
     if document is None:
         raise NotFound(f"there is no task {task.id}")

@@ -19,7 +19,7 @@ _PLACES = (
 HIDE = [f"UPDATE {t} SET deleted_at = ? WHERE {these} AND deleted_at IS NULL RETURNING {ids}" for t, these, ids in _PLACES]
 BRING_BACK = [f"UPDATE {t} SET deleted_at = NULL WHERE {these} AND deleted_at >= ? RETURNING {ids}" for t, these, ids in _PLACES]
 # A run goes when all of its attempts are deleted; one that keeps some to show stays hidden beside them.
-_GONE = """deleted_at IS NOT NULL
+_GONE = """deleted_at IS NOT NULL AND ended_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.id AND attempts.deleted_at IS NULL)"""
 PURGEABLE = f"SELECT id, task_id, created_at FROM runs WHERE deleted_at <= ? AND {_GONE} ORDER BY deleted_at LIMIT ?"
 NEXT = f"SELECT MIN(deleted_at) FROM runs WHERE {_GONE}"
@@ -28,6 +28,12 @@ NEXT = f"SELECT MIN(deleted_at) FROM runs WHERE {_GONE}"
 def hide(c: Connection, ids: Sequence[str], at: datetime) -> list[tuple[str, str]]:
     """Delete those of the attempts that are over. Returns (id, run id) of those that were there to delete."""
     return _each(c, HIDE, ids, at)
+
+
+def hide_all(c: Connection, task_id: str, at: datetime) -> None:
+    """Delete all runs of a task; those that are going on are purged once they are over."""
+    for table in ("runs", "attempts"):
+        c.run(f"UPDATE {table} SET deleted_at = ? WHERE task_id = ? AND deleted_at IS NULL", (to_us(at), task_id))
 
 
 def bring_back(c: Connection, ids: Sequence[str], since: datetime) -> list[tuple[str, str]]:

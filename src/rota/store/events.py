@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from rota.core.event import MAX_DEPTH, Event
-from rota.store.connection import Connection
+from rota.store.connection import Connection, Row
 from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us, to_us
 
@@ -12,6 +12,12 @@ INSERT = """
 LIST = """
     SELECT seq, id, topic, payload, at, actor_id, cause_run_id, depth FROM events WHERE seq > ? ORDER BY seq LIMIT ?"""
 HAS = "SELECT 1 FROM events WHERE id = ?"
+# What agents have published; run ends are told to those whose task waits for them, and tell what a run has put out.
+RECENT = """
+    SELECT seq, id, topic, payload, at, actor_id, cause_run_id, depth FROM events AS e
+    WHERE {whose} ORDER BY seq DESC LIMIT ?"""
+BY_AGENTS = """EXISTS (SELECT 1 FROM users AS u WHERE u.id = e.actor_id AND u.kind = 'agent')
+    AND NOT (e.cause_run_id IS NOT NULL AND e.topic LIKE 'run.%')"""
 PRUNE = "DELETE FROM events WHERE at < ?"
 # The run, the run that caused it, and so on.
 CAUSES = """
@@ -43,21 +49,25 @@ def has_event(c: Connection, event_id: str) -> bool:
 
 def list_events(c: Connection, after_seq: int, limit: int) -> list[tuple[int, Event]]:
     """Events after a place, in order, each with its own place."""
-    return [
-        (
-            seq,
-            Event(
-                id=event_id,
-                topic=topic,
-                payload=from_text(payload),
-                at=from_us(at),
-                actor_id=actor_id,
-                cause_run_id=cause_run_id,
-                depth=depth,
-            ),
-        )
-        for seq, event_id, topic, payload, at, actor_id, cause_run_id, depth in c.rows(LIST, (after_seq, limit))
-    ]
+    return [(row[0], _event(row)) for row in c.rows(LIST, (after_seq, limit))]
+
+
+def list_recent(c: Connection, limit: int, *, everyone: bool) -> list[Event]:
+    """The newest first: all, or what agents have published."""
+    return [_event(row) for row in c.rows(RECENT.format(whose="1 = 1" if everyone else BY_AGENTS), (limit,))]
+
+
+def _event(row: Row) -> Event:
+    _, event_id, topic, payload, at, actor_id, cause_run_id, depth = row
+    return Event(
+        id=event_id,
+        topic=topic,
+        payload=from_text(payload),
+        at=from_us(at),
+        actor_id=actor_id,
+        cause_run_id=cause_run_id,
+        depth=depth,
+    )
 
 
 def prune_events(c: Connection, before: datetime) -> int:
