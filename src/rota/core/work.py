@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from rota.core.pipeline.language import Options, Steps
 
@@ -59,7 +59,7 @@ class Pipeline(
 
     steps: Steps
     params: dict[str, Any] = {}
-    options: Options = field(default_factory=Options)
+    options: Options = Options()
 
 
 Work = Shell | Compose | Pipeline

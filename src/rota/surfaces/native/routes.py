@@ -94,6 +94,11 @@ ROUTES: tuple[Route, ...] = (
         reply=wire.AttemptList, errors=(404,),
     ),
     Route(
+        method="GET", path="/v1/runs/{id}/steps", handler=runs.list_steps,
+        summary="The finished steps of a pipeline's run, in order.",
+        reply=wire.StepList, errors=(404,),
+    ),
+    Route(
         method="POST", path="/v1/runs/{id}/cancel", handler=runs.cancel_run, summary="Ask a run to end",
         body=wire.NoBody, body_optional=True, query=wire.CancelQuery, reply=Receipt, errors=(404,),
     ),

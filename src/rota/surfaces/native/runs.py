@@ -7,7 +7,7 @@ from rota.http.paging import Page, decode_cursor, page_of
 from rota.http.reply import EventReply, Reply, ok
 from rota.http.routes import Ask
 from rota.logs import LogPage
-from rota.ops import runlogs, runs
+from rota.ops import runlogs, runs, steps
 from rota.surfaces.native import translate, wire
 
 # The last line is written a moment before the run is settled.
@@ -28,6 +28,10 @@ async def get_run(ask: Ask) -> Reply:
 
 async def list_attempts(ask: Ask) -> Reply:
     return ok(wire.AttemptList(await runs.list_attempts(ask.rota, ask.actor, ask.path["id"])))
+
+
+async def list_steps(ask: Ask) -> Reply:
+    return ok(wire.StepList(await steps.list_steps(ask.rota, ask.actor, ask.path["id"])))
 
 
 async def cancel_run(ask: Ask) -> Reply:

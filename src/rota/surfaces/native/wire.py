@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 
 from rota.core.delivery import DeliveryAttempt, DeliveryStatus
 from rota.core.inputs import Input
+from rota.core.pipeline.account import Checkpoint
 from rota.core.policy import Policy
 from rota.core.run import Attempt, Trigger
 from rota.core.schedule import ScheduleSpec
@@ -241,6 +242,10 @@ class Delivery(Struct):
     ended_at: datetime | None = None
     error: str | None = None
     tries: list[DeliveryAttempt] | None = None
+
+
+class StepList(Struct):
+    items: list[Checkpoint]
 
 
 class LogDone(Struct):
