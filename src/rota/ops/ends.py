@@ -13,13 +13,14 @@ from rota.store.database import Connection
 def publish(c: Connection, rota: Rota, task: Task, ended: Sequence[Run], now: datetime) -> None:
     """Start what waits for these ends, and note whom they concern, in the same transaction as the ends."""
     ends = [(run, task) for run in ended]
-    if fanout.publish_ends(c, ends, rota.ids, now):
-        rota.bus.wake("dispatcher")
+    fanout.publish_ends(c, ends, rota.ids, now)
     telling.tell_all(c, rota.rules, ends, rota.ids, now)
 
 
 def tell(rota: Rota, task: Task, ended: Sequence[Run]) -> None:
+    """After that transaction, and outside it: the bus belongs to the event loop, not to the writer's thread."""
     if ended:
+        rota.bus.wake("dispatcher")
         rota.bus.wake("notifier")
     for run in ended:
         rota.vitals.ended[run.state] += 1
