@@ -1,39 +1,57 @@
 """Servers for a test, of which nothing is left behind."""
 
-import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from tests.e2e.forker import Forker
 from tests.e2e.server_process import ServerProcess
 
-NUMBERS = itertools.count(1)
 MakeServer = Callable[..., ServerProcess]
+# Connections of a server that was killed, which PostgreSQL may not have noticed yet.
+OTHERS_OUT = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    with closing(Forker()) as forker:
+        yield forker
 
 
 @pytest.fixture
-def make_server() -> Iterator[MakeServer]:
+def make_server(forker: Forker) -> Iterator[MakeServer]:
     """`make_server(settings, …)`; nothing is started yet."""
     with ExitStack() as stack:
 
         def make(settings: str, **rest: object) -> ServerProcess:
-            return stack.enter_context(_server(settings, **rest))
+            return stack.enter_context(_server(forker, settings, **rest))
 
         yield make
 
 
 @contextmanager
-def _server(settings: str, **rest: object) -> Iterator[ServerProcess]:
+def _server(forker: Forker, settings: str, **rest: object) -> Iterator[ServerProcess]:
     with TemporaryDirectory(prefix="rota-e2e-", ignore_cleanup_errors=True) as folder:
-        server = ServerProcess(Path(folder), settings, **rest)  # type: ignore[arg-type]
+        server = ServerProcess(forker, Path(folder), settings, **rest)  # type: ignore[arg-type]
         try:
             yield server
         finally:
             wrong = server.end()
         assert wrong == [], server.own_log()
+
+
+@pytest.fixture(scope="session")
+def postgres_database_url(postgres_url: str) -> str:
+    """One database for all tests: to drop one costs a second."""
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE e2e")
+    return postgres_url.replace("/postgres?", "/e2e?")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -42,8 +60,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     if request.param == "sqlite":
         yield None
         return
-    url, name = request.getfixturevalue("postgres_url"), f"e2e_{next(NUMBERS)}"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} STRATEGY wal_log".encode())
-        yield url.replace("/postgres?", f"/{name}?")
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with psycopg.connect(request.getfixturevalue("postgres_database_url"), autocommit=True) as admin:
+        admin.execute(OTHERS_OUT)
+        admin.execute(EMPTY)
+        yield request.getfixturevalue("postgres_database_url")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+from tests.e2e.forker import ForkedServer, Forker
 
 from rota.cli.online import address
 from rota.core.states import LIVE
@@ -21,7 +21,6 @@ from rota.process import RUN_ID_VARIABLE
 MARK = "E2E_MARK"
 PATIENCE_S = 20.0
 LOOK_S = 0.02
-CRASHING = Path(__file__).with_name("crashing_server.py")
 
 T = TypeVar("T")
 Run = dict[str, Any]
@@ -45,8 +44,9 @@ class ServerProcess:
     """
 
     def __init__(
-        self, folder: Path, settings: str, *, database: str | None = None, environ: dict[str, str] | None = None
+        self, forker: Forker, folder: Path, settings: str, *, database: str | None = None, environ: dict[str, str] | None = None
     ) -> None:
+        self._forker = forker
         self.folder = folder
         self.data = folder / "data"
         self.config = folder / "rota.toml"
@@ -55,7 +55,7 @@ class ServerProcess:
         self._database = database
         self.mark = uuid4().hex
         self._environ = _clean_environ() | {MARK: self.mark, "WITNESS": str(folder)} | (environ or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedServer | None = None
         self._http: httpx.Client | None = None
         self.write_settings(settings)
 
@@ -74,10 +74,10 @@ class ServerProcess:
         """Start it, whatever becomes of it. With `crash_at` it dies at the nth moment of that name."""
         assert not self.is_alive
         self._out.write_bytes(b"")
-        program = ["-m", "rota"] if crash_at is None else [str(CRASHING), crash_at, str(nth)]
-        command = [*_leash(), sys.executable, *program, "serve", *self.place, "--listen", "127.0.0.1:0"]
-        with self._out.open("ab") as out, self._err.open("ab") as err:
-            self._process = subprocess.Popen(command, stdout=out, stderr=err, env=self._environ, cwd=self.folder)
+        self._process = self._forker.fork(
+            words=["serve", *self.place, "--listen", "127.0.0.1:0"], environ=self._environ, folder=str(self.folder),
+            out=str(self._out), err=str(self._err), crash_at=crash_at, nth=nth,
+        )  # fmt: skip
 
     def wait(self) -> int:
         """Its exit code, once it has ended by itself."""
@@ -215,11 +215,6 @@ def _answer(reply: httpx.Response) -> Any:
 
 def _clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("ROTA_", "RUNWISP_"))}
-
-
-def _leash() -> list[str]:
-    """So that a server ends with a test session that is killed."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def _marked(mark: str) -> Iterator[tuple[int, str | None]]:

@@ -1,24 +1,23 @@
-"""A server that kills itself at a named point: `python crashing_server.py POINT NTH serve …`, otherwise `rota serve …`."""
+"""Named points at which a server kills itself."""
 
 import functools
 import inspect
 import itertools
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import rota.main
-from rota.cli import root
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
+from rota.executors.pipeline import Progress
 from rota.logs import LogWriter
 from rota.ops import events, installation, starts
 from rota.runners import LocalRunner, ProcessLedger
-from rota.store import fanout
+from rota.store import fanout, steps
 
 Condition = Callable[..., bool]
 Trap = Callable[[int], None]
@@ -92,6 +91,9 @@ POINTS: dict[str, Trap] = {
     # A stop
     "cancel requested, not delivered": before(LocalRunner, "ask_stop"),
     "cancel delivered, not dead": after(LocalRunner, "_deliver"),
+    # A pipeline
+    "step done, not written": before(steps, "insert_step"),
+    "step written, next not begun": after(Progress, "finish", lambda _: True),
     # An event, and a reload
     "event stored, not committed": after(fanout, "publish", bool),
     "event committed with its runs, not dispatched": after(events, "publish_event"),
@@ -101,9 +103,3 @@ POINTS: dict[str, Trap] = {
     "survivors ended, not settled": before(Rescuer, "_release"),
     "survivors settled, journal not cleared": before(ProcessLedger, "ended"),
 }
-
-
-if __name__ == "__main__":
-    point, nth = sys.argv[1:3]
-    POINTS[point](int(nth))
-    root.main(sys.argv[3:])
