@@ -17,6 +17,7 @@ from bench import (
     idle,
     lateness,
     log_capture,
+    pipeline,
     run_list,
     spawn,
     start_latency,
@@ -43,6 +44,7 @@ BENCHES: dict[str, Bench] = {
     "startup": startup.measure,
     "create_tasks": create_tasks.measure,
     "drain": drain.measure,
+    "pipeline": pipeline.measure,
     "store": store.measure,
 }
 
