@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
+# One worker a core; who is idle takes over from who is not.
+PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
 
 .PHONY: help run test test-fast check format bench lock docs clean
 .DEFAULT_GOAL := help
@@ -15,10 +17,10 @@ run: $(RUN)  ## Install what is needed and serve examples/quickstart
 	$(BIN)/rota serve --config examples/quickstart/rota.toml
 
 test: $(DEV)  ## Install what tests need and run them all
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-fast: $(DEV)  ## The tests without the end-to-end ones
-	$(BIN)/pytest -m 'not e2e'
+	$(PYTEST) -m 'not e2e'
 
 check: $(DEV)  ## Everything a reviewer would ask: format, lint, types, imports
 	$(BIN)/ruff format --check .
