@@ -8,7 +8,6 @@ from pathlib import Path
 from rota.core.errors import Conflict
 from rota.core.policy import LogLimit
 from rota.logs.disk import Shortage, find_shortage
-from rota.logs.index import ENDED
 from rota.logs.name import LogName, LogPaths, run_id_of
 from rota.logs.reader import LogReader
 from rota.logs.segment import open_segment
@@ -59,7 +58,7 @@ class RunLogs:
         paths = LogPaths.of(self._root, name)
         if any(path.exists() for path in paths.all()):
             segment = open_segment(paths)
-            segment.mark(ENDED)
+            segment.mark_ended()
             segment.close()
 
     def delete(self, name: LogName) -> None:

@@ -13,11 +13,15 @@ NOTHING = Survey(first_line=0, flags=0, records=0, last=None, data_bytes=0, data
 
 
 class Segment:
-    """Appends blocks of lines: the bytes first, then their record, so that the index never promises what is not there."""
+    """Appends blocks of lines: the bytes first, then their record, so that the index never promises what is not there.
 
-    def __init__(self, data_fd: int, index_fd: int, found: Survey) -> None:
+    index_path  where the index is made when there is something to be said in it; `index_fd` is -1 until then
+    """
+
+    def __init__(self, data_fd: int, index_fd: int, found: Survey, index_path: str = "") -> None:
         self._data_fd = data_fd
         self._index_fd = index_fd
+        self._index_path = index_path
         self._records = found.records
         self._last = found.last
         self._flags = found.flags
@@ -37,7 +41,13 @@ class Segment:
             self._trim()
             raise
 
+    def mark_ended(self) -> None:
+        """Nothing will be added. An empty file without an index says so by itself: to most runs that print nothing it is all."""
+        if self._index_fd >= 0:
+            self.mark(ENDED)
+
     def mark(self, flag: int) -> None:
+        self.make_index()
         self._flags |= flag
         write_flags(self._index_fd, self._flags)
 
@@ -56,11 +66,19 @@ class Segment:
         for record in tail:
             self._index(record)
 
+    def make_index(self) -> None:
+        """Unless there is one. Without it an empty log that nobody writes has ended."""
+        if self._index_fd < 0:
+            self._index_fd = _open(self._index_path, os.O_TRUNC)
+            write_header(self._index_fd, 0)
+
     def close(self) -> None:
         os.close(self._data_fd)
-        os.close(self._index_fd)
+        if self._index_fd >= 0:
+            os.close(self._index_fd)
 
     def _index(self, record: Record) -> None:
+        self.make_index()
         last = self._last
         if last and _joins(last, record):
             merged = last._replace(length=last.length + record.length, lines=last.lines + record.lines)
@@ -86,19 +104,21 @@ def open_segment(paths: LogPaths) -> Segment:
 def _make_first(paths: LogPaths) -> Segment | None:
     """The segment of a log that has no file yet. Most runs have one attempt, so this way is the short one.
 
-    None if there is anything, or no folder; the other way then goes on from what was made here.
+    None if there is anything.
     """
-    if os.path.exists(paths.previous_text):  # noqa: PTH110  see LogPaths
+    if os.path.exists(paths.previous_text) or os.path.exists(paths.index_text):  # noqa: PTH110  see LogPaths
         return None
-    with ExitStack() as undo, suppress(FileExistsError, FileNotFoundError):
-        index_fd = _open(paths.index_text, os.O_EXCL)
-        undo.callback(os.close, index_fd)
-        data_fd = _open(paths.data_text, os.O_EXCL | os.O_APPEND)
-        undo.callback(os.close, data_fd)
-        write_header(index_fd, 0)
-        undo.pop_all()
-        return Segment(data_fd, index_fd, NOTHING)
+    with suppress(FileExistsError):
+        return Segment(_make_data(paths), -1, NOTHING, paths.index_text)
     return None
+
+
+def _make_data(paths: LogPaths) -> int:
+    try:
+        return _open(paths.data_text, os.O_EXCL | os.O_APPEND)
+    except FileNotFoundError:
+        make_folder(paths)
+        return _open(paths.data_text, os.O_EXCL | os.O_APPEND)
 
 
 def _open_again(paths: LogPaths) -> Segment:
@@ -125,6 +145,7 @@ def rotate(paths: LogPaths, old: Segment) -> Segment:
 
     Raises OSError; the old one is then still open, for the caller to close. What needs space is done before renaming.
     """
+    old.make_index()
     with ExitStack() as undo:
         for path in (paths.next.data, paths.next.index):
             path.unlink(missing_ok=True)

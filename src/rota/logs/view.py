@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from rota.logs.index import Record, find_record, list_records
+from rota.logs.index import ENDED, Record, find_record, list_records
 from rota.logs.name import LogPaths
 from rota.logs.survey import BLOCK_BYTES, Survey, scan_tail, survey
 
@@ -89,17 +89,16 @@ def open_view(paths: LogPaths, is_live: Callable[[], bool]) -> Iterator[View]:
 def _take(paths: LogPaths, is_live: Callable[[], bool], files: ExitStack) -> View:
     """Opens the current segment first, then the previous: if the current one is still current then, the two belong together."""
     while True:
+        was_live = is_live()  # a writer that ends while we look may have made its index after we looked for it
         with ExitStack() as opened:
             current = _open(paths.current.data, opened), _open(paths.current.index, opened)
             previous = _open(paths.previous.data, opened), _open(paths.previous.index, opened)
             if _is_still(paths.current.data, current[0]):
                 files.push(opened.pop_all())
-                return _view_of(previous, current, is_live)
+                return _view_of(previous, current, live=was_live or is_live())
 
 
-def _view_of(
-    previous: tuple[int | None, int | None], current: tuple[int | None, int | None], is_live: Callable[[], bool]
-) -> View:
+def _view_of(previous: tuple[int | None, int | None], current: tuple[int | None, int | None], *, live: bool) -> View:
     if current[0] is None and current[1] is not None and find_record(current[1], 0):
         # In the midst of a rotation the data is renamed already, its index not yet.
         previous = previous[0], current[1]
@@ -107,15 +106,17 @@ def _view_of(
     line = 0
     for data_fd, index_fd in (previous, current):
         if data_fd is not None:
-            found = survey(data_fd, index_fd, line) if index_fd is not None else _unindexed(data_fd, line)
-            segments.append(SegmentView(data_fd, -1 if index_fd is None else index_fd, found, live=is_live()))
+            found = survey(data_fd, index_fd, line) if index_fd is not None else _unindexed(data_fd, line, live=live)
+            segments.append(SegmentView(data_fd, -1 if index_fd is None else index_fd, found, live=live))
             line = segments[-1].next_line
     return View(segments)
 
 
-def _unindexed(data_fd: int, first_line: int) -> Survey:
+def _unindexed(data_fd: int, first_line: int, *, live: bool) -> Survey:
+    """An index is made with the first line: what is empty without one is the whole log of a run that printed nothing."""
     data = os.fstat(data_fd)
-    return Survey(first_line, 0, 0, None, data.st_size, data.st_mtime_ns // 1_000_000)
+    flags = 0 if live or data.st_size else ENDED
+    return Survey(first_line, flags, 0, None, data.st_size, data.st_mtime_ns // 1_000_000)
 
 
 def _open(path: Path, files: ExitStack) -> int | None:

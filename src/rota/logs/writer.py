@@ -7,7 +7,7 @@ from rota.core.policy import LogLimit
 from rota.logs.cutter import Block, LineCutter
 from rota.logs.disk import find_shortage
 from rota.logs.frames import FrameFile
-from rota.logs.index import ENDED, FULL, STREAM_CODES, STREAMS, Stream
+from rota.logs.index import FULL, STREAM_CODES, STREAMS, Stream
 from rota.logs.mask import MaskedStream, Secrets
 from rota.logs.name import LogPaths
 from rota.logs.redraw import Drawn, LiveRegion, Redraw
@@ -123,6 +123,8 @@ class LogWriter:
         self._resume(at_ms, last=True)
         if ended:
             self._mark_ended()
+        elif self._segment:
+            self._keep_open(self._segment)
         if self._segment:
             self._segment.close()
             self._segment = None
@@ -300,6 +302,12 @@ class LogWriter:
         # Marks are set in place, so this works on a disk too full for another line.
         try:
             self._segment = self._segment or open_segment(self._paths)
-            self._segment.mark(ENDED)
+            self._segment.mark_ended()
+        except OSError:
+            self.disk_pressure = True
+
+    def _keep_open(self, segment: Segment) -> None:
+        try:
+            segment.make_index()
         except OSError:
             self.disk_pressure = True
