@@ -10,6 +10,7 @@ from rota.cli.convert import group as import_group
 from rota.cli.events import group as events_group
 from rota.cli.key import group as key_group
 from rota.cli.logs import command as logs_command
+from rota.cli.mcp import command as mcp_command
 from rota.cli.next import command as next_command
 from rota.cli.password import command as password_command
 from rota.cli.project import group as project_group
@@ -40,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     key_group,
     project_group,
     password_command,
+    mcp_command,
     import_group,
     service_group,
 )

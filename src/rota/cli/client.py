@@ -83,10 +83,14 @@ class Client:
 
 
 @contextmanager
-def open_client(place: Place, *, for_server: str | None = None) -> Iterator[Client]:
-    """A client to the running server, else to the native app on the stored data.
+def open_client(
+    place: Place, *, for_server: str | None = None, key: str | None = None, reply_s: float = REPLY_S
+) -> Iterator[Client]:
+    """A client to the running server, else to the same apps on the stored data.
 
     for_server  what is to be done, if only a server can do it
+    key         in whose name MCP tools are called; the operator's without one
+    reply_s     how long a reply may take
 
     Raises Failure (exit 3) when there is nothing in the data directory, or no server where one is needed.
     """
@@ -94,14 +98,17 @@ def open_client(place: Place, *, for_server: str | None = None) -> Iterator[Clie
 
     from rota.cli import offline, online
 
-    path = place.socket
+    path, headers = place.socket, {"Authorization": f"Bearer {key}"} if key else {}
     if online.answers(path):
-        with httpx.Client(transport=online.transport(path), base_url=BASE_URL, timeout=REPLY_S) as http:
+        with httpx.Client(transport=online.transport(path), base_url=BASE_URL, timeout=reply_s, headers=headers) as http:
             yield Client(http, online=True, where=path)
         return
     if for_server:
         raise unreachable(for_server, path)
-    with offline.open_transport(place) as transport, httpx.Client(transport=transport, base_url=BASE_URL) as http:
+    with (
+        offline.open_transport(place) as transport,
+        httpx.Client(transport=transport, base_url=BASE_URL, headers=headers) as http,
+    ):
         yield Client(http, online=False, where=path)
 
 

@@ -1,4 +1,4 @@
-"""With the server down: the native app itself, called in this process on the stored data."""
+"""With the server down: the apps of its control socket, called in this process on the stored data."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_transport(place: Place) -> Iterator["httpx.BaseTransport"]:
-    """What sends requests to the native app as the operator. Raises Failure when there is no database yet."""
+    """What sends requests to the same apps as the control socket. Raises Failure when there is no database yet."""
     with open_rota(place) as rota:
-        from rota.surfaces.native import control_app  # late, for a message that there is nothing here needs none of it
+        from rota.surfaces import CONTROL, mounted  # late, for a message that there is nothing here needs none of it
 
-        transport = _in_process(control_app(rota))
+        transport = _in_process(mounted(rota, CONTROL))
         try:
             yield transport
         finally:

@@ -16,7 +16,7 @@ from rota.config.table import IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
 from rota.config.zone import TimezoneSource, resolve_timezone
 
 # Set for the runs of a task, where a server may be started too.
-RUN_VARIABLES = ("ROTA_CONFIG", "ROTA_RUN_ID", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT")
+RUN_VARIABLES = ("ROTA_CONFIG", "ROTA_KEY", "ROTA_RUN_ID", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT")
 Values = dict[tuple[str, str], Any]
 
 

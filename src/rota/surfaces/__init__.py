@@ -8,7 +8,7 @@ from rota.core.delivery import Delivery
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
 from rota.store.database import Connection
-from rota.surfaces import native, runwisp
+from rota.surfaces import mcp, native, runwisp
 
 Surface = Callable[[Rota], ASGIApp]
 
@@ -16,11 +16,13 @@ Surface = Callable[[Rota], ASGIApp]
 SURFACES: dict[str, Surface] = {
     "native": native.app,
     "runwisp": runwisp.app,
+    "mcp": mcp.app,
 }
 # Those that the operator may ask over the control socket.
 CONTROL: dict[str, Surface] = {
     "native": native.control_app,
     "runwisp": runwisp.control_app,
+    "mcp": mcp.control_app,
 }
 # Name of a callback's form -> what writes its body from the store, None if there is nothing left to tell. A surface that takes
 # callbacks has its line here.
