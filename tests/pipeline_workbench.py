@@ -65,6 +65,7 @@ class Bench:
     def __init__(self, folder: Path, pipeline: Sequence[dict[str, Any]], *, tools: Sequence[Tool] = (), **fields: Any) -> None:
         self.stop = StopRequest()
         self.platform: Platform = NoPlatform()
+        self.secrets: dict[str, str] = fields.pop("secrets", {})
         self.waiting: Callable[[], AbstractContextManager[None]] = nullcontext
         self._folder = folder
         self._tools = Toolbox([*build_tools(Outgoing(ALLOWING), with_shell=True), *tools], fields.pop("families", ()))
@@ -96,7 +97,7 @@ class Bench:
         logs = RunLogs(self._folder / "logs")
         log = logs.writer(name := LogName(self.task.name, run.created_at, run.id), self.task.spec.policy.log, [])
         context = Context(
-            task=self.task, run=run, log=log, stop=self.stop, secrets={}, on_started=lambda *_: None,
+            task=self.task, run=run, log=log, stop=self.stop, secrets=self.secrets, on_started=lambda *_: None,
             on_delivered=self._deliver, now_ms=now_ms, waiting=self.waiting,
         )  # fmt: skip
         executor = PipelineExecutor(database, self._tools, self.platform, draw=lambda: 0.0)

@@ -182,6 +182,12 @@ def test_a_script_is_logged_and_its_output_kept(tmp_path):
     assert {"out Ana", "err"} <= set(done.texts)
 
 
+def test_a_secret_that_a_script_prints_is_not_in_its_output(tmp_path):
+    step = {"uses": "shell.run", "with": {"script": 'echo "key $TOKEN"'}, "save_as": "sh"}
+    done = pipe(tmp_path, step, secrets={"TOKEN": "s3cret-s3cret"})
+    assert done.outcome.output["steps"]["sh"]["stdout"] == "key [redacted]\n"
+
+
 @pytest.mark.parametrize(
     ("cause", "state", "error_type"),
     [("cancel", "canceled", "Canceled"), ("timeout", "timed_out", "TimedOut"), ("stop", "stopped", "Stopped")],

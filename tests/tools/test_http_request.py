@@ -13,7 +13,9 @@ from tests.pipeline_workbench import ALLOWING, Bench, Done
 
 from rota.core.actor import Actor
 from rota.core.errors import Invalid
+from rota.core.pipeline.language import Step
 from rota.core.policy import Retry
+from rota.core.work import Pipeline
 from rota.outgoing import Guard, Outgoing
 from rota.tools import McpServers, Toolbox, build_tools
 from rota.tools.catalogue import catalogue_tools, read_catalogue
@@ -212,7 +214,7 @@ def test_their_failures_are_told(tmp_path, catalogue, step, error_type, words):
 
 def test_a_tool_may_ask_for_scopes(catalogue):
     toolbox = Toolbox(from_catalogue(catalogue))
-    work = Bench(catalogue.parent, [{"uses": "crm.find"}]).task.spec.executor
+    work = Pipeline(steps=[Step(uses="crm.find")])
     agent = Actor(id="a", name="a", kind="agent", scopes=frozenset({"tasks:create"}))
     (problem,) = toolbox.check(work, agent)
     assert (problem.location, "crm" in problem.message) == ("steps.0.uses", True)

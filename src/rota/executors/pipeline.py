@@ -75,6 +75,7 @@ class Progress:
         self._toolbox = toolbox
         self._platform = platform
         self._draw = draw
+        self._delivered = False
         began_at = context.run.started_at or datetime.fromtimestamp(context.now_ms() / 1000, UTC)
         self._began_ms = began_at.timestamp() * 1000
         self._seen = context_of(context.task, context.run, work.params, began_at)
@@ -192,8 +193,7 @@ class Progress:
 
     async def _let_go(self, call: "asyncio.Future[Any]") -> None:
         call.cancel()
-        if self._context.stop.is_asked:
-            self._context.on_delivered()
+        self._deliver()
         grace_s = self._context.task.spec.policy.stop.grace_s
         await asyncio.wait({call}, timeout=grace_s + LET_GO_S)
         if not call.done():
@@ -224,11 +224,17 @@ class Progress:
     def _stopped(self, index: int) -> Outcome:
         """A stop of the server is no end for durable work: it goes on at the next start, as after a crash."""
         cause = self._context.stop.cause or "stop"
+        self._deliver()
         self._context.note(f"{WHY[cause]}: ends at step {self._name(index)}")
         if cause == "shutdown" and self._context.task.spec.policy.resume_after_crash is not False:
             return Outcome(state="crashed", reason="shutdown", error="the server stopped while this was running")
         state, reason = STOP_OUTCOMES[cause]
         return Outcome(state=state, reason=reason, output=self._account(index, WHY[cause], STOPPED.get(cause, "Stopped")))
+
+    def _deliver(self) -> None:
+        if self._context.stop.is_asked and not self._delivered:
+            self._delivered = True
+            self._context.on_delivered()
 
     def _account(self, index: int, error: str, error_type: str) -> dict[str, Any]:
         fault = Fault(position=index, name=self._name(index), error=error, error_type=error_type)
@@ -249,4 +255,4 @@ def _plain(output: Any) -> Any:
         raise ToolFault(f"its output is not JSON: {error}", "OutputValidationError") from None
     if len(text) > MOST_OUTPUT_BYTES:
         raise ToolFault(f"its output is larger than {MOST_OUTPUT_BYTES} bytes", "OutputValidationError")
-    return msgspec.json.decode(text.replace(b"\\u0000", b"\\ufffd"))
+    return msgspec.json.decode(text)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec.structs import replace
@@ -20,10 +21,11 @@ KEPT_BYTES = 64 * 1024
 
 
 class KeepingLog:
-    """A run's log that remembers the end of what goes through it."""
+    """A run's log that remembers the end of what goes through it, without the values of secrets."""
 
-    def __init__(self, log: RunLog) -> None:
+    def __init__(self, log: RunLog, secrets: Iterable[str]) -> None:
         self._log = log
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
         self.kept: dict[Stream, bytes] = {}
 
     @property
@@ -46,12 +48,15 @@ class KeepingLog:
         self._log.system(text, at_ms)
 
     def text(self, stream: Literal["stdout", "stderr"]) -> str:
-        return self.kept.get(stream, b"").decode(errors="replace")
+        text = self.kept.get(stream, b"").decode(errors="replace")
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
+        return text
 
 
 async def run_script(context: Context, script: Script) -> ScriptResult:
     """Whoever cancels this asks the script's processes to stop, and waits until they are gone."""
-    log, stop = KeepingLog(context.log), StopRequest()
+    log, stop = KeepingLog(context.log, context.secrets.values()), StopRequest()
     stop.hurry = context.stop.hurry
     inner = replace(context, log=log, stop=stop, task=_with_codes(context.task, script), on_delivered=lambda: None)
     work = asyncio.ensure_future(carry_out(inner, _command(context, script)))

@@ -211,7 +211,8 @@ class LocalRunner:
         self.growth.end(claim.run.id)
         now, run = self._clock.now(), claim.run
         uptimes_s = [*claim.uptimes_s, (now - run.started_at).total_seconds() if run.started_at else 0.0]
-        if judge(claim.task.spec.policy, run.attempt, outcome, now, uptimes_s=uptimes_s).is_retry:
+        # What has crashed in our own hands goes on after a restart.
+        if outcome.state == "crashed" or judge(claim.task.spec.policy, run.attempt, outcome, now, uptimes_s=uptimes_s).is_retry:
             log.close(_ms(now))
         else:
             log.finalize(_ms(now))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.asking import People, asked, new_run, new_task
-from tests.executors.test_pipeline_steps import QUICK_START
+from tests.core.test_pipeline_language import QUICK_START
 from tests.store.test_steps import checkpoint
 
 from rota.ops.context import Rota
