@@ -32,7 +32,7 @@ from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
 from rota.engine.supervisor import Supervisor
-from rota.executors import PipelineExecutor, build_executors, is_durable
+from rota.executors import Docker, PipelineExecutor, build_executors, is_durable
 from rota.http.listeners import Listeners
 from rota.ids import Ids
 from rota.logs import RunLogs
@@ -125,6 +125,7 @@ class Server:
             files_of=self._files_of,
             own_log=own_log,
             machine=Machine(clock, bus, self._origin),
+            capabilities={"docker": Docker(os.environ).find_problem},
             tools=self._tools,
         )
         executors = build_executors(PipelineExecutor(self._database, self._tools, Within(self._rota)))

@@ -55,7 +55,10 @@ FAILURES: frozenset[Kind] = frozenset({"run.failed", "run.timeout", "run.crashed
 
 
 class Notification(Struct, frozen=True, kw_only=True):
-    """A line of the bell: one happening, or several alike. `occurrences` holds the newest, in order of time."""
+    """A line of the bell: one happening, or several alike. `occurrences` holds the newest, in order of time.
+
+    attempt_id  that of the run which it tells of; the first attempt's is its run's
+    """
 
     id: str
     kind: Kind
@@ -68,6 +71,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     task_name: str | None = None
     task_id: str | None = None
     run_id: str | None = None
+    attempt_id: str | None = None
     owner_id: str | None = None
     count: int = 1
     occurrences: list[datetime] = []

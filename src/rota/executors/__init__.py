@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from rota.core.task import Task
 from rota.executors.base import Context, Executor, StopRequest, kind_of
 from rota.executors.compose import ComposeExecutor
+from rota.executors.docker import Docker
 from rota.executors.pipeline import PipelineExecutor
 from rota.executors.shell import ShellExecutor
 
-__all__ = ["Context", "Executor", "PipelineExecutor", "StopRequest", "build_executors", "is_durable", "kind_of"]
+__all__ = ["Context", "Docker", "Executor", "PipelineExecutor", "StopRequest", "build_executors", "is_durable", "kind_of"]
 
 
 def is_durable(executors: Mapping[str, Executor], task: Task) -> bool:

@@ -1,7 +1,7 @@
 """What every operation is given."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -71,6 +71,7 @@ class Rota(Struct, kw_only=True):
     files_of  where the unit of that name takes variables from
     own_log   the server's own log
     machine   how busy it is
+    capabilities  what else the machine may have: name -> why it cannot be used at this moment, None if it can
     tools     what pipelines can call; the built-in ones, but the shell, where no settings say more
     """
 
@@ -91,6 +92,7 @@ class Rota(Struct, kw_only=True):
     files_of: Callable[[str], VariableFiles] = no_files
     own_log: OwnLog = field(default_factory=lambda: OwnLog(sys.stderr))
     machine: Machine = field(default_factory=Machine)
+    capabilities: Mapping[str, Callable[[], Awaitable[str | None]]] = {}
     tools: Toolbox = field(default_factory=lambda: Toolbox(build_tools(Outgoing(Guard()))))
 
     def schedule_of(self, task: Task) -> Schedule:

@@ -12,13 +12,14 @@ from rota.store.documents import from_text, to_text, without_nul
 from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
 
 COLUMNS = (
-    "id, owner_id, kind, severity, title, body, task_id, task_name, run_id, fingerprint, "
+    "id, owner_id, kind, severity, title, body, task_id, task_name, run_id, attempt_id, fingerprint, "
     "count, occurrences, created_at, last_at, read_at"
 )
-INSERT = f"INSERT INTO notifications ({COLUMNS}) VALUES ({', '.join('?' * 15)})"
+INSERT = f"INSERT INTO notifications ({COLUMNS}) VALUES ({', '.join('?' * 16)})"
 # What has happened again is news again.
 UPDATE = """
-    UPDATE notifications SET title = ?, body = ?, run_id = ?, count = ?, occurrences = ?, last_at = ?, read_at = NULL, untold = 1
+    UPDATE notifications SET title = ?, body = ?, run_id = ?, attempt_id = ?, count = ?, occurrences = ?, last_at = ?,
+        read_at = NULL, untold = 1
     WHERE id = ?"""
 PAGE = f"SELECT {COLUMNS} FROM notifications WHERE COALESCE(owner_id, '') = ? AND id < ? ORDER BY id DESC LIMIT ?"
 PAGE_OF_ALL = f"SELECT {COLUMNS} FROM notifications WHERE id < ? ORDER BY id DESC LIMIT ?"
@@ -40,6 +41,7 @@ def insert_notification(c: Connection, notification: Notification) -> None:
             n.task_id,
             n.task_name,
             n.run_id,
+            n.attempt_id,
             n.fingerprint,
             n.count,
             _moments(n.occurrences),
@@ -60,6 +62,7 @@ def count_again(c: Connection, notification_id: str, again: Notification, ring: 
         again.title,
         without_nul(again.body),
         again.run_id,
+        again.attempt_id,
         before.count + 1,
         _moments(moments),
         to_us(again.last_occurred_at),
@@ -129,6 +132,7 @@ def _notification(row: Row) -> Notification:
         task_id,
         task_name,
         run_id,
+        attempt_id,
         fingerprint,
         count,
         occurrences,
@@ -146,6 +150,7 @@ def _notification(row: Row) -> Notification:
         task_id=task_id,
         task_name=task_name,
         run_id=run_id,
+        attempt_id=attempt_id,
         fingerprint=fingerprint,
         count=count,
         occurrences=[from_us(us) for us in from_text(occurrences)],

@@ -213,6 +213,7 @@ TABLES: dict[str, dict[str, str]] = {
         "task_id": "id?",
         "task_name": "text?",
         "run_id": "id?",
+        "attempt_id": "id?",
         "fingerprint": "text",
         "count": "integer",
         "occurrences": "text",

@@ -98,6 +98,7 @@ def tell_failed_delivery(c: Connection, delivery: Delivery, error: str, ids: IdS
             task_name=about.task if about else None,
             task_id=about.task_id if about else None,
             run_id=delivery.run_id,
+            attempt_id=about.run.attempt_id or about.run.id if about else delivery.run_id,
             owner_id=delivery.owner_id,
         ),
     )
@@ -135,6 +136,7 @@ def _ring(
         task_name=note.task,
         task_id=note.task_id,
         run_id=note.run.id,
+        attempt_id=note.run.attempt_id or note.run.id,
         owner_id=owner_id,
     )
     is_open = before is not None and before.ends_at > note.at

@@ -284,6 +284,7 @@ CREATE TABLE notifications (
     task_id     {id},
     task_name   TEXT,
     run_id      {id},
+    attempt_id  {id},
     fingerprint TEXT NOT NULL,
     count       INTEGER NOT NULL,
     occurrences TEXT NOT NULL,

@@ -1,6 +1,5 @@
 """Handlers of what belongs to the server itself: facts, load, settings, health."""
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ async def get_info(ask: Ask) -> Reply:
         resolved_timezone=rota.default_timezone,
         timezone_source=settings.scheduler.timezone_source,
         tasks=[translate.brief_wire(task, rota.default_timezone) for task in found],
-        capabilities=[wire.Capability("docker", shutil.which("docker") is not None)],
+        capabilities=[wire.Capability(name, await find_problem() is None) for name, find_problem in rota.capabilities.items()],
     )
     return ok(info)
 

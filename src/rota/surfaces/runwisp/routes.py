@@ -13,7 +13,7 @@ from rota.http.routes import EVENT_STREAM, Ask, Route, build_app
 from rota.http.streams import StreamLimit
 from rota.ops.context import Rota
 from rota.ops.machine import Sample
-from rota.surfaces.runwisp import auth, daemon, errors, logs, runs, streams, tasks, wire
+from rota.surfaces.runwisp import auth, bell, daemon, errors, logs, runs, streams, tasks, wire
 from rota.surfaces.runwisp.metrics import MEDIA_TYPE
 
 MOST_BODY = 1024 * 1024
@@ -145,6 +145,29 @@ OWN = (
         method="POST", path="/api/runs/bulk/rerun", handler=runs.rerun_selected,
         summary="Run each selected task once more, with the params of its newest selected run",
         body=wire.Selector, reply=wire.Rerun,
+    ),
+    Route(
+        method="GET", path="/api/notifications", handler=bell.list_notifications, summary="Lines of the bell, newest first",
+        query=wire.NotificationsQuery, lenient=True, reply=wire.NotificationPage,
+    ),
+    Route(
+        method="GET", path="/api/notifications/unread-count", handler=bell.count_unread,
+        summary="How many of them are unread", reply=wire.UnreadCount,
+    ),
+    Route(
+        method="GET", path="/api/notifications/stream", handler=streams.stream_bell,
+        summary="What happens to the bell; Last-Event-ID resumes", media_type=EVENT_STREAM,
+    ),
+    Route(
+        method="POST", path="/api/notifications/read", handler=bell.mark_all_read, summary="Mark all of them read", status=204,
+    ),
+    Route(
+        method="POST", path="/api/notifications/{id}/read", handler=bell.mark_read, summary="Mark one read", status=204,
+        errors=(404, 422),
+    ),
+    Route(
+        method="POST", path="/api/notifications/{id}/unread", handler=bell.mark_unread, summary="Mark one unread", status=204,
+        errors=(404, 422),
     ),
     Route(method="GET", path="/api/runs/{id}", handler=runs.get_run, summary="A run", reply=wire.Run, errors=(404, 422)),
     Route(

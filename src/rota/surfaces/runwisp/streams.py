@@ -15,32 +15,38 @@ from rota.http.routes import Ask
 from rota.ops import notices, occurrences
 from rota.ops.machine import Sample
 from rota.ops.occurrences import Shown
-from rota.surfaces.runwisp import translate, wire, words
+from rota.surfaces.runwisp import bell, translate, wire, words
 from rota.surfaces.runwisp.daemon import uptime_of
 
 PING_S = 30.0
 PING = sse.event("ping", {})
+OF_RUNS, OF_BELL = "run.", "notification"
 SIMPLE = {"run.created": "run.created", "run.started": "run.started", "run.restored": "run.updated"}
 
 
 async def stream_runs(ask: Ask) -> EventReply:
-    return EventReply(_with_pings(_notices(ask, of_runs=True)))
+    return EventReply(_with_pings(_notices(ask, OF_RUNS)))
+
+
+async def stream_bell(ask: Ask) -> EventReply:
+    return EventReply(_with_pings(_notices(ask, OF_BELL)))
 
 
 async def stream_all(ask: Ask) -> EventReply:
     ask.rota.machine.watch()
-    return EventReply(_with_pings(_notices(ask, of_runs=False)))
+    return EventReply(_with_pings(_notices(ask)))
 
 
 async def stream_own_log(ask: Ask) -> EventReply:
     return EventReply(_own_lines(ask.rota.own_log.follow()))
 
 
-async def _notices(ask: Ask, *, of_runs: bool) -> AsyncGenerator[bytes]:
+async def _notices(ask: Ask, beginning: str = "") -> AsyncGenerator[bytes]:
+    """Those whose kind begins so."""
     names: dict[str, str] = {}
     with ask.rota.bus.watch(ask.header(b"last-event-id") or None) as watcher:
         async for notice in notices.watch_notices(ask.rota, ask.actor, watcher):
-            events = [each for each in await _events(ask, notice, names) if not of_runs or each[0].startswith("run.")]
+            events = [each for each in await _events(ask, notice, names) if each[0].startswith(beginning)]
             for number, (kind, data) in enumerate(events, 1):
                 # The last of them carries the id: who resumes has heard all of a notice, or hears all of it again.
                 yield sse.event(kind, data, notice.id if number == len(events) else None)
@@ -56,6 +62,8 @@ async def _events(ask: Ask, notice: Notice, names: dict[str, str]) -> Sequence[t
             return (("system", {"sample": sample, "uptime": uptime_of(ask.rota)}),)
         case "config.stale", {"stale": stale}:
             return (("config.stale", {"stale": stale}),)
+        case "notification.created" | "notification.updated" | "notification.read", _:
+            return (await bell.event_of(ask, notice),)
         case "run.deleted", {"run_id": run_id, "task_id": task_id}:
             return ((notice.kind, wire.RunDeleted(to_ulid(run_id), await _name(ask, task_id, names))),)
         case _, {"run": Run() as run}:

@@ -7,11 +7,12 @@ import msgspec
 
 from rota.core import task as core_task
 from rota.core.inputs import Input
+from rota.core.notification import Notification
 from rota.core.policy import Policy
 from rota.core.schedule import CronSchedule
 from rota.core.schedule.zone import get_clock
 from rota.core.ulid import to_ulid
-from rota.core.work import Shell
+from rota.core.work import Compose, Shell, Work
 from rota.logs import LogLine, LogPage
 from rota.ops.context import VariableFiles
 from rota.ops.logsearch import Hit
@@ -32,7 +33,7 @@ def task_wire(task: core_task.Task, files: VariableFiles, default_timezone: str)
         "secrets_file": files.secrets_file,
         **_common(spec.policy),
         **(_of_task(task, default_timezone) if service is None else _of_service(spec)),
-        **(_of_script(spec.executor) if isinstance(spec.executor, Shell) else {}),
+        **_of_work(spec.executor),
     }
     return wire.Task(**facts)
 
@@ -103,14 +104,20 @@ def _of_service(spec: core_task.TaskSpec) -> dict[str, Any]:
     }
 
 
-def _of_script(work: Shell) -> dict[str, Any]:
-    return {
-        "env": dict(sorted(work.env.items())) or None,
-        "shell": work.shell,
-        "working_dir": work.working_dir,
-        "umask": work.umask,
-        "user": work.user,
-    }
+def _of_work(work: Work) -> dict[str, Any]:
+    """Scripts and compose; what else a task may do has no fields here."""
+    if isinstance(work, Shell):
+        return {**_of_process(work), "shell": work.shell, "umask": work.umask, "user": work.user}
+    if isinstance(work, Compose):
+        return {
+            **_of_process(work),
+            "compose": wire.Compose(file=work.file, project_name=work.project_name, service=work.service),
+        }
+    return {}
+
+
+def _of_process(work: Shell | Compose) -> dict[str, Any]:
+    return {"env": dict(sorted(work.env.items())) or None, "working_dir": work.working_dir}
 
 
 def next_run_at(task: core_task.Task, default_timezone: str) -> datetime | None:
@@ -163,6 +170,25 @@ def run_wire(shown: Shown) -> wire.Run:
         retry_of_run_id=to_ulid(occurrence.previous_id) if occurrence.previous_id else None,
         instance_index=run.instance,
         params={key: _text(value) for key, value in run.params.items() if value is not None} or None,
+    )
+
+
+def notification_wire(line: Notification) -> wire.Notification:
+    run_id = line.attempt_id or line.run_id
+    return wire.Notification(
+        id=to_ulid(line.id),
+        kind=line.kind,
+        severity=line.severity,
+        title=line.title,
+        body=line.body,
+        task_name=line.task_name or "",
+        run_id=to_ulid(run_id) if run_id else "",
+        fingerprint=line.fingerprint,
+        count=line.count,
+        occurrences=line.occurrences,
+        created_at=line.created_at,
+        last_occurred_at=line.last_occurred_at,
+        read_at=line.read_at,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from rota.core.notification import Kind, Severity
 from rota.core.policy import Backoff, CatchUp, OnFull, Overlap, Signal
 from rota.logs.index import Stream
 from rota.surfaces.runwisp.words import EndReason, Phase, TriggeredBy
@@ -165,6 +166,44 @@ class LogDone(Struct):
     end_reason: EndReason | None = None
 
 
+class Notification(Struct, kw_only=True, omit_defaults=True):
+    """A line of the bell: one happening, or several alike. `occurrences` are the newest of them, in order of time."""
+
+    id: str
+    kind: Kind
+    severity: Severity
+    title: str
+    body: str
+    task_name: str
+    run_id: str
+    fingerprint: str
+    count: int
+    occurrences: list[datetime]
+    created_at: datetime
+    last_occurred_at: datetime
+    read_at: datetime | None = None
+
+
+class NotificationPage(Struct):
+    """Newest first. `next_cursor`, where there is more, is the `before` of the next page."""
+
+    items: list[Notification]
+    next_cursor: str | UnsetType = UNSET
+
+
+class UnreadCount(Struct):
+    count: int
+
+
+class NotificationEvent(Struct):
+    notification: Notification
+    unread_count: int
+
+
+class UnreadChanged(Struct):
+    unread_count: int
+
+
 class Message(Struct):
     message: str
 
@@ -318,6 +357,11 @@ class TriggerQuery(Struct):
 
     wait: bool = False
     wait_timeout: Annotated[int, Meta(ge=1, le=3600)] = 300
+
+
+class NotificationsQuery(Struct):
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    before: str | None = None
 
 
 class LogQuery(Struct):
