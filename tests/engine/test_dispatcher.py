@@ -334,6 +334,18 @@ def test_service_instances_start_beside_each_other(world: World) -> None:
     assert sorted((run.instance, run.state) for run in world.runs(task)) == [(0, "running"), (1, "running"), (2, "running")]
 
 
+def test_a_run_that_only_waits_for_another_takes_no_capacity(world: World) -> None:
+    world.runner.capacity = 1
+    parent, child = world.add("parent"), world.add("child")
+    ask(world, parent)
+    ask(world, child)
+    assert world.states(child) == ["pending"]
+    world.runner.waiting = 1
+    world.engine.bus.wake("dispatcher")
+    world.go(0)
+    assert world.states(child) == ["running"]
+
+
 def test_services_leave_the_capacity_to_tasks(world: World) -> None:
     world.runner.capacity = 2
     world.add("web", service=ServicePolicy(instances=4))

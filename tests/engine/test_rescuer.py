@@ -6,13 +6,14 @@ from typing import TypeVar
 
 import pytest
 from tests.engine.machine import Crash, Work
-from tests.engine.world import World
+from tests.engine.world import World, drive
 
 from rota.core.actor import OPERATOR
 from rota.core.policy import Policy, Retry
 from rota.core.run import Run
 from rota.core.schedule import CronSchedule, EventSchedule
 from rota.core.task import Task
+from rota.engine.settler import MOST_RESUMES
 from rota.ops import runs as run_ops
 from rota.store.database import Database, open_postgres, open_sqlite
 from rota.store.database import Work as StoreWork
@@ -184,6 +185,26 @@ def test_work_that_resumes_goes_on_with_the_attempt_it_had(world: World) -> None
     assert (again.state, again.attempt, again.fence) == ("running", 1, 2)
     world.go(60)
     assert world.run(run).state == "succeeded"
+
+
+def test_work_that_brings_the_server_down_again_and_again_is_given_up(world: World) -> None:
+    run = ask(world, world.add(policy=Policy(resume_after_crash=True)))
+    for _ in range(MOST_RESUMES + 1):
+        world.restart(1)
+        world.go(0)
+    assert world.run(run).state == "crashed"
+
+
+@pytest.mark.parametrize(("told", "state"), [(None, "running"), (True, "running"), (False, "crashed")])
+def test_durable_work_resumes_unless_it_is_told_not_to(world: World, told: bool | None, state: str) -> None:
+    run = ask(world, world.add(policy=Policy(resume_after_crash=told)))
+    world.shut()
+    world.build()
+    world.settler._is_durable = lambda _: True
+    drive(world.rescuer.tick())
+    drive(world.scheduler.boot())
+    world.go(0)
+    assert world.run(run).state == state
 
 
 def test_after_a_power_cut_what_was_running_has_crashed(world: World) -> None:
