@@ -120,8 +120,7 @@ def test_a_target_that_hangs_is_given_up_in_time_and_tried_again_with_the_same_k
     step = {**request(f"{site.url}/hang"), "timeout_seconds": 0.2, "max_retries": 1}
     before = len(site.asked)
     done = pipe(tmp_path, step, retry=Retry(delay_s=0.0))
-    assert done.summary["error_type"] in ("ToolTimeout", "ToolFailed")
-    assert "0.2 s" in str(done.outcome.error)
+    assert (done.summary["error_type"], done.outcome.error) == ("ToolTimeout", "no answer within 0.2 s")
     first, second = site.asked[before:]
     assert first[2]["idempotency-key"] == second[2]["idempotency-key"]
 

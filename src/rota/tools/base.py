@@ -22,6 +22,8 @@ FaultType = Literal[
     "ConditionError",
     "PipelineChanged",        # the steps are not those that this run has begun with
 ]  # fmt: skip
+# A call is cancelled at its limit; a limit of its own that lies behind it leaves the telling to that.
+BEHIND_S = 5.0
 # No retry can help.
 FINAL: frozenset[FaultType] = frozenset({"ToolNotFound", "InputValidationError", "PermissionDenied", "PipelineChanged"})
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from rota.core.errors import Invalid
 from rota.outgoing import Failed, Outgoing
-from rota.tools.base import Call, Tool, ToolFault
+from rota.tools.base import BEHIND_S, Call, Tool, ToolFault
 from rota.tools.mcp import PREFIX, McpServer
 from rota.tools.schema import check_schema
 
@@ -104,7 +104,7 @@ async def _over_http(entry: Entry, outgoing: Outgoing, call: Call) -> Any:
     body = msgspec.json.encode(_request(call, {}))
     try:
         answer = await outgoing.request(
-            "POST", entry.endpoint or "", headers, body, trusted=True, timeout_s=call.timeout_s, max_bytes=MOST_BYTES
+            "POST", entry.endpoint or "", headers, body, trusted=True, timeout_s=call.timeout_s + BEHIND_S, max_bytes=MOST_BYTES
         )
     except Failed as error:
         raise ToolFault(f"{entry.address}: {error}") from None

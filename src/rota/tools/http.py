@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from rota.outgoing import Answer, Failed, Outgoing, Refused
-from rota.tools.base import Call, Tool, ToolFault
+from rota.tools.base import BEHIND_S, Call, Tool, ToolFault
 
 MOST_BYTES = 1024 * 1024
 KEY_HEADER = "idempotency-key"
@@ -61,7 +61,9 @@ async def _request(outgoing: Outgoing, call: Call) -> dict[str, Any]:
     headers.setdefault(KEY_HEADER, call.key)
     method = given.get("method", "GET").upper()
     try:
-        answer = await outgoing.request(method, given["url"], headers, body, timeout_s=call.timeout_s, max_bytes=MOST_BYTES)
+        answer = await outgoing.request(
+            method, given["url"], headers, body, timeout_s=call.timeout_s + BEHIND_S, max_bytes=MOST_BYTES
+        )
     except Refused as error:
         raise ToolFault(str(error), "PermissionDenied") from None
     except Failed as error:
