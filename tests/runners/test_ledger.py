@@ -1,5 +1,6 @@
 """The journal of attempts."""
 
+import os
 import resource
 from pathlib import Path
 
@@ -122,3 +123,12 @@ def test_a_line_that_a_full_disk_cuts_short_spoils_no_other(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     ledger.starting([LedgerEntry("third", 3)])
     assert opened(path).open_entries() == [ONE, LedgerEntry("third", 3)]
+
+
+def test_nobody_else_can_read_what_attempts_came_to(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        opened(path).starting([ONE])
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -197,3 +197,15 @@ def test_every_acknowledged_write_survives_a_kill_at_any_moment(path: Path) -> N
             assert acknowledged <= {row[0] for row in c.rows("SELECT name FROM settings")}
             c.run("DELETE FROM settings")
             acknowledged.clear()
+
+
+def test_nobody_else_can_read_the_files_of_a_database(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with closing(open_sqlite(tmp_path / "rota.db")) as database:
+            database.run(store("secret", 10))
+            asyncio.run(database.backup(tmp_path / "copy.db"))
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(["rota.db", "rota.db-wal", "rota.db-shm", "copy.db"], 0o600)

@@ -120,7 +120,8 @@ class ProcessLedger:
         boot = self._boot if self._vouches else "unknown"
         lines = [f"boot {boot}\n".encode(), *map(_start_line, self._open.values()), *map(_finish_line, self._finished.values())]
         new = self._path.with_suffix(".new")
-        with new.open("wb") as file:
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             self._size = file.write(b"".join(lines))
             file.flush()
             os.fsync(file.fileno())

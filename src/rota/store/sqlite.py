@@ -1,5 +1,6 @@
 """SQLite: the embedded database."""
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -162,6 +163,8 @@ class SqliteDriver(Driver):
 
     def _open(self, pragmas: Sequence[str], begin: str) -> SqliteConnection:
         try:
+            if self.is_shared:
+                make_private(self.path)
             # The connection wanders between the thread that opens it and the one thread that then uses it.
             raw = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=1024)
             try:
@@ -170,7 +173,7 @@ class SqliteDriver(Driver):
             except BaseException:
                 raw.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"{self.path}: {error}", hint="Is it a database that this user may write?") from error
         return SqliteConnection(raw, begin)
 
@@ -185,7 +188,13 @@ def check(c: SqliteConnection) -> None:
         raise Unavailable(f"the database is damaged: {found[0][0]}", hint="Restore a backup.")
 
 
+def make_private(path: str | Path) -> None:
+    """Make the file, for its owner alone, if it is missing: hashes and secrets are in it. What SQLite puts beside it is as it is."""
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
 def backup(source: str, target: str | Path) -> None:
     """Copy a database that is in use to a new file, as of one moment."""
+    make_private(target)
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
