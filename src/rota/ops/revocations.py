@@ -2,13 +2,22 @@
 
 from datetime import datetime
 
+from rota.core.actor import Actor
+from rota.ops import audit
 from rota.ops.context import Rota
 from rota.store import revocations
+from rota.store.database import Connection
 
 
-async def revoke_token(rota: Rota, token_id: str, expires_at: datetime) -> None:
-    """From now on, and over restarts. No error if it was taken back before."""
-    await rota.database.write(lambda c: revocations.insert_revocation(c, token_id, expires_at))
+async def revoke_token(rota: Rota, token_id: str, expires_at: datetime, *, actor: Actor | None = None) -> None:
+    """From now on, and over restarts. No error if it was taken back before. `actor`: whose it was, for the audit log."""
+
+    def write(c: Connection) -> None:
+        revocations.insert_revocation(c, token_id, expires_at)
+        if actor is not None:
+            audit.note(c, rota, actor, "token.revoked", actor.id, token_id=token_id)
+
+    await rota.database.write(write)
 
 
 async def is_revoked(rota: Rota, token_id: str) -> bool:

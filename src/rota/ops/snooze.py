@@ -48,6 +48,12 @@ async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int, re
     return task, run
 
 
+async def find_put_off(rota: Rota, actor: Actor, reference: str) -> Run | None:
+    """The run that stands for an occurrence which was put off, or waits in its jitter window. Raises NotFound."""
+    now = rota.clock.now()
+    return await rota.database.read(lambda c: waiting.find_occurrence(c, access.get_task(c, actor, reference).id, now))
+
+
 def _materialise(c: Connection, rota: Rota, task: Task, delay: timedelta, now: datetime) -> Run:
     """Record the next slot now, with a run that waits; the scheduler goes on behind it."""
     slot, repeats = _next_slot(c, rota, task)

@@ -8,7 +8,7 @@ from rota.core.delivery import Delivery
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
 from rota.store.database import Connection
-from rota.surfaces import mcp, native, runwisp
+from rota.surfaces import mcp, native, ordinaut, runwisp
 
 Surface = Callable[[Rota], ASGIApp]
 
@@ -16,6 +16,7 @@ Surface = Callable[[Rota], ASGIApp]
 SURFACES: dict[str, Surface] = {
     "native": native.app,
     "runwisp": runwisp.app,
+    "ordinaut": ordinaut.app,
     "mcp": mcp.app,
 }
 # Those that the operator may ask over the control socket.
