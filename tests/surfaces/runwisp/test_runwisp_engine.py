@@ -102,7 +102,7 @@ def test_line_3_a_retry_is_a_run_of_its_own_with_its_own_part_of_the_log(tmp_pat
 
 def test_line_3_each_attempt_is_told_as_created_started_and_failed_in_order(tmp_path: Path) -> None:
     async def talk(place: Place) -> None:
-        async with listening(place.app, "/api/stream") as listener:
+        async with listening(place.app, "/api/runs/stream") as listener:
             assert (await listener.next()) == Heard(None, "ping", {})
             await place.post("/api/tasks/t/run")
             told = [event for _ in range(9) if (event := await listener.next()) is not None]
