@@ -65,7 +65,7 @@ def account(
         "error": fault.error,
         "error_type": fault.error_type,
     }
-    return {**context, "success": False, "_execution_summary": {**summary, **told}}
+    return {**context, "success": False, **told, "_execution_summary": {**summary, **told}}
 
 
 def find_change(steps: Sequence[Step], done: Sequence[Checkpoint]) -> str | None:
