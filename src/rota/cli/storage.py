@@ -21,6 +21,7 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
     both databases take writes of several processes.
     """
     from rota.bus import Bus
+    from rota.cli import online
     from rota.clock import SystemClock
     from rota.ids import Ids
     from rota.logs import RunLogs
@@ -32,7 +33,7 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
     url = place.database_url(create=create)
     if create:
         make_directory(place.data_dir)
-    clock, database = SystemClock(), open_database(url)
+    clock, database = SystemClock(), open_database(url, in_use=online.answers(place.socket))
     try:
         yield Rota(
             database=database,

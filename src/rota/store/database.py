@@ -76,13 +76,14 @@ class Database:
         self._transactor.close()
 
 
-def open_sqlite(path: str | Path, *, threads: bool = True) -> Database:
+def open_sqlite(path: str | Path, *, threads: bool = True, in_use: bool = False) -> Database:
     """Open, check after an unclean end, and migrate. `threads=False` runs each function at once in the caller's thread.
 
+    in_use  a server is at work on it, so what looks like an unclean end is none
     Unavailable if the file cannot be used or is damaged, Conflict if a newer version made it.
     """
     driver = SqliteDriver(path)
-    needs_check = not driver.ended_cleanly()
+    needs_check = not in_use and not driver.ended_cleanly()
     c = driver.connect()
     try:
         if needs_check:
@@ -107,9 +108,9 @@ def open_postgres(url: str, *, schema: str | None = None) -> Database:
     return Database(driver, c)
 
 
-def open_database(url_or_path: str | Path) -> Database:
-    """`postgresql://…` is a server, `sqlite:///…` or anything else a file."""
+def open_database(url_or_path: str | Path, *, in_use: bool = False) -> Database:
+    """`postgresql://…` is a server, `sqlite:///…` or anything else a file; `in_use` as in `open_sqlite`."""
     text = str(url_or_path)
     if text.startswith(("postgresql://", "postgres://")):
         return open_postgres(text)
-    return open_sqlite(text.removeprefix("sqlite:///") or MEMORY)
+    return open_sqlite(text.removeprefix("sqlite:///") or MEMORY, in_use=in_use)

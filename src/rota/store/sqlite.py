@@ -189,7 +189,7 @@ def check(c: SqliteConnection) -> None:
 
 
 def make_private(path: str | Path) -> None:
-    """Make the file, for its owner alone, if it is missing: hashes and secrets are in it. What SQLite puts beside it is as it is."""
+    """Make the file, for its owner alone, if it is missing: secrets are in it. What SQLite puts beside it has the same mode."""
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
