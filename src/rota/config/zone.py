@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from rota.core.errors import Invalid
-from rota.core.schedule.zone import get_clock
+from rota.core.schedule.zone import find_clock
 
 TimezoneSource = Literal["config", "system"]
 
@@ -14,7 +13,7 @@ def resolve_timezone(configured: str | None, environ: Mapping[str, str], etc: Pa
     """The zone and where it comes from. What the host says and no zone answers to is passed over; the last is UTC."""
     if configured:
         return configured, "config"
-    return next(filter(_is_zone, _host_zones(environ, etc)), "UTC"), "system"
+    return next(filter(find_clock, _host_zones(environ, etc)), "UTC"), "system"
 
 
 def _host_zones(environ: Mapping[str, str], etc: Path) -> Iterator[str]:
@@ -32,11 +31,3 @@ def _host_zones(environ: Mapping[str, str], etc: Path) -> Iterator[str]:
 def _zone_of_path(text: str) -> str:
     """`/usr/share/zoneinfo/Europe/Berlin` is Europe/Berlin; a name stays as it is."""
     return text.rpartition("zoneinfo/")[2]
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        get_clock(name)
-    except Invalid:
-        return False
-    return bool(name)

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,9 @@ def open_pool(addresses: Addresses, trusted: bool, *, most: int, idle: int, idle
     )
 
 
+@cache
 def _tls() -> ssl.SSLContext:
-    """The machine's own authorities; where it has none, those of certifi."""
+    """The machine's own authorities; where it has none, those of certifi. Once, for there are hundreds to read."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile or (paths.capath and any(Path(paths.capath).glob("*"))):
         return ssl.create_default_context()

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -110,17 +110,31 @@ def get_clock(name: str, location: str = "timezone") -> ZoneClock:
 
     Raises Invalid at `location`, with the nearest valid name as a hint.
     """
+    clock = find_clock(name)
+    if clock is None:
+        raise _unknown_zone(name, location)
+    return clock
+
+
+def find_clock(name: str) -> ZoneClock | None:
+    """The same, or None."""
+    # Copies with other prefixes are laid beside the database; right/ counts leap seconds.
+    if name.startswith(("posix/", "right/")) or name in ("", "localtime", "posixrules"):
+        return None
     try:
-        # Copies with other prefixes are laid beside the database; right/ counts leap seconds.
-        if name.startswith(("posix/", "right/")) or name in ("localtime", "posixrules"):
-            raise ValueError(name)
         return _load_clock(name)
     except (OSError, ValueError, KeyError):
-        raise _unknown_zone(name, location) from None
+        return None
+
+
+@cache
+def _names_by_folded() -> dict[str, str]:
+    """Once: they are read from files."""
+    return {known.casefold(): known for known in available_timezones()}
 
 
 def _unknown_zone(name: str, location: str) -> Invalid:
-    by_folded = {known.casefold(): known for known in available_timezones()}
+    by_folded = _names_by_folded()
     near = get_close_matches(name[:64].casefold(), by_folded, n=1)
     hint = f"did you mean {by_folded[near[0]]}?" if near else "use an IANA name such as Europe/Berlin or UTC"
     message = f"{name[:64]!r} is not a known time zone; {hint}"
