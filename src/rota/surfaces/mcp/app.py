@@ -27,11 +27,17 @@ ACTOR = "rota.actor"
 def app(rota: Rota, authenticate: Authenticate | None = None) -> "McpApp":
     """Streamable HTTP at `/`, plain JSON at `/tools`. Without `authenticate`, users ask with the Bearer keys that are made
     with `--for native`. To be mounted anywhere; it sees its paths behind `root_path`."""
-    return McpApp(rota, authenticate or by_bearer(rota, "native"))
+    known = authenticate or by_bearer(rota, "native")
+
+    async def guarded(scope: Scope) -> Actor:
+        check_origin(scope, rota.settings.daemon.external_url)
+        return await known(scope)
+
+    return McpApp(rota, guarded)
 
 
 def control_app(rota: Rota) -> "McpApp":
-    """For the control socket: who shows a key has its rights, who shows none is the operator."""
+    """For the control socket, where no browser comes: who shows a key has its rights, who shows none is the operator."""
     by_key = by_bearer(rota, "native")
 
     async def authenticate(scope: Scope) -> Actor:
@@ -44,12 +50,8 @@ class McpApp:
     """Costs nothing until it is first spoken to. The plain routes never load the SDK."""
 
     def __init__(self, rota: Rota, authenticate: Authenticate) -> None:
-        async def guarded(scope: Scope) -> Actor:
-            check_origin(scope, rota.settings.daemon.external_url)
-            return await authenticate(scope)
-
-        self._authenticate = guarded
-        self._plain = build_app(rota, ROUTES, guarded, render_problem)
+        self._authenticate = authenticate
+        self._plain = build_app(rota, ROUTES, authenticate, render_problem)
         self._sessions = Sessions(rota)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,8 +16,6 @@ def check_origin(scope: Scope, external_url: str | None) -> None:
     A browser names the page in `Origin` with every POST; a name that was made to point here stays in `Host`.
     """
     peer, ours = peer_of(scope), urlsplit(external_url or "")
-    if peer.address is None:  # the control socket: no browser comes that way
-        return
     origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
     if (
         origin is not None
