@@ -87,10 +87,11 @@ def test_a_fault_is_rested_on_and_does_not_end_the_loop() -> None:
     assert loop.began == [at(0), at(1), at(2), at(60)]
 
 
-def test_after_a_fault_the_dispatcher_looks_for_what_was_written_all_the_same() -> None:
+@pytest.mark.parametrize("follower", ["dispatcher", "supervisor", "notifier"])
+def test_after_a_fault_others_look_for_what_was_written_all_the_same(follower: str) -> None:
     clock = VirtualClock()
     bus = keep(clock, Passes(clock, fail(Unavailable("the commit was not acknowledged"))))
-    assert bus.signal("dispatcher").is_set()
+    assert bus.signal(follower).is_set()
 
 
 def test_a_fault_is_a_known_problem_until_a_pass_succeeds() -> None:

@@ -1,18 +1,37 @@
 """Services are kept alive."""
 
+from typing import TypeVar
+
+import pytest
 from tests.engine.machine import Work
 from tests.engine.world import World
 from tests.factories import at
 
 from rota.core.actor import OPERATOR
+from rota.core.errors import Unavailable
 from rota.core.service import ServicePolicy
 from rota.core.task import Task
+from rota.engine.loop import REST_AFTER_FAULT
 from rota.ops import runs as run_ops
 from rota.ops import steering
 from rota.store import tasks
+from rota.store.database import Database
+from rota.store.database import Work as StoreWork
 from rota.store.documents import from_text, to_text
 
 LASTING = Work(duration_s=1e9)
+T = TypeVar("T")
+
+
+class Unacknowledged(Database):
+    """A database whose answer to a write is lost on its way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def write(self, fn: StoreWork[T]) -> T:
+        await self._database.write(fn)
+        raise Unavailable("the connection was lost before the commit was acknowledged")
 
 
 def add(world: World, name: str = "web", work: Work = LASTING, **policy: object) -> Task:
@@ -176,3 +195,17 @@ def test_a_first_start_is_not_held_up_by_a_clock_that_was_far_ahead(world: World
     world.clock.step(-10 * 365 * 86_400.0)
     world.go(10)
     assert live(world, task) == [0]
+
+
+def test_an_instance_whose_end_was_written_but_not_acknowledged_is_started_again(world: World) -> None:
+    task = add(world, work=Work(duration_s=100))
+    world.go(99)
+    world.clock.advance(1)
+    world.runner.poll()
+    world.engine.database = Unacknowledged(world.database)
+    with pytest.raises(Unavailable):
+        world.tick(world.settler)
+    world.engine.database = world.database
+    world.rest_loop(world.settler, REST_AFTER_FAULT.total_seconds())
+    world.go(60)
+    assert world.states(task) == ["succeeded", "running"]

@@ -17,7 +17,7 @@ from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.known import KnownTasks
-from rota.engine.loop import Loop, Tick
+from rota.engine.loop import Loop, Tick, wake_followers
 from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
@@ -135,7 +135,7 @@ class World:
 
     def rest_loop(self, loop: Loop, seconds: float) -> None:
         """After a fault, whatever wakes it meanwhile; as `keep_ticking` has it."""
-        self.engine.bus.wake("dispatcher")
+        wake_followers(self.engine.bus)
         self._resting[loop.name] = self.clock.monotonic() + seconds
 
     def due(self) -> list[Loop]:

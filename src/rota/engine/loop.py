@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 # So that a lasting fault is not a busy one.
 REST_AFTER_FAULT = timedelta(seconds=1)
+# What a pass that failed has written may stand in the store all the same, and these were not woken for it.
+FOLLOWERS: tuple[LoopName, ...] = ("dispatcher", "supervisor", "notifier")
 
 
 class Tick(Struct, frozen=True):
@@ -52,12 +54,17 @@ async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals, on_fa
             on_fault()
             # A fault is rested on whatever happens meanwhile: what woke us is still in the store afterwards.
             await clock.wait(asyncio.Event(), clock.now() + REST_AFTER_FAULT)
-            # Runs of a pass that failed may have been written all the same, and nobody was told.
-            bus.wake("dispatcher")
+            wake_followers(bus)
         elif tick.again:
             await asyncio.sleep(0)
         else:
             await clock.wait(wake, tick.next_at)
+
+
+def wake_followers(bus: Bus) -> None:
+    """After a fault: whoever goes on with what a pass writes looks for itself."""
+    for name in FOLLOWERS:
+        bus.wake(name)
 
 
 async def _whole(work: Coroutine[Any, Any, T]) -> T:
