@@ -43,6 +43,21 @@ def by_bearer(rota: Rota, kind: KeyKind) -> Authenticate:
     return authenticate
 
 
+def by_first(*ways: Authenticate) -> Authenticate:
+    """Whoever one of the ways knows, asked in turn. Raises the Unauthorized of the first if none does."""
+
+    async def authenticate(scope: Scope) -> Actor:
+        refusal: Unauthorized | None = None
+        for way in ways:
+            try:
+                return await way(scope)
+            except Unauthorized as error:
+                refusal = refusal or error
+        raise refusal or Unauthorized("nobody is known here")
+
+    return authenticate
+
+
 def bearer_of(scope: Scope) -> str:
     """The token of the Authorization header (RFC 6750 §2.1). Raises Unauthorized."""
     token = find_bearer(scope)

@@ -22,3 +22,14 @@ class Mounts:
             await self._root(scope, receive, send)
         else:
             await app({**scope, "root_path": f"{scope.get('root_path', '')}/{first}"}, receive, send)
+
+
+def with_mounted(root: ASGIApp, prefix: str, app: ASGIApp) -> ASGIApp:
+    """One app under a prefix of any depth, and `root` for the rest. It sees its paths behind `root_path`."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        base = str(scope.get("root_path", "")) + prefix
+        is_below = scope["type"] == "http" and (scope["path"] == base or str(scope["path"]).startswith(f"{base}/"))
+        await (app({**scope, "root_path": base}, receive, send) if is_below else root(scope, receive, send))
+
+    return serve

@@ -5,19 +5,27 @@ from collections.abc import Callable
 from starlette.types import ASGIApp
 
 from rota.core.delivery import Delivery
+from rota.http.auth import by_bearer, by_first
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
 from rota.store.database import Connection
 from rota.surfaces import mcp, native, ordinaut, runwisp
+from rota.surfaces.ordinaut.auth import TokenKeeper, by_token
 
 Surface = Callable[[Rota], ASGIApp]
+
+
+def assistants(rota: Rota) -> ASGIApp:
+    """MCP, for users by their native keys and for agents by Ordinaut's access tokens."""
+    return mcp.app(rota, by_first(by_bearer(rota, "native"), by_token(rota, TokenKeeper(rota))))
+
 
 # name of the surface -> its app; the name is also its prefix on the main listener, but for the native API, which is at the root.
 SURFACES: dict[str, Surface] = {
     "native": native.app,
     "runwisp": runwisp.app,
     "ordinaut": ordinaut.app,
-    "mcp": mcp.app,
+    "mcp": assistants,
 }
 # Those that the operator may ask over the control socket.
 CONTROL: dict[str, Surface] = {

@@ -8,10 +8,12 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from rota.http.auth import Authenticate
+from rota.http.mounts import with_mounted
 from rota.http.openapi import openapi
 from rota.http.reply import Reply, ok
 from rota.http.routes import Ask, Route, build_app
 from rota.ops.context import Rota
+from rota.surfaces import mcp
 from rota.surfaces.ordinaut import agents, auth, errors, events, runs, system, tasks, wire
 from rota.surfaces.ordinaut.served import Served
 
@@ -195,6 +197,8 @@ ALIASES = {
     "/ext/observability/metrics": "/metrics",
     "/redoc": "/docs",
 }
+# MCP, as a surface of its own.
+ASSISTANTS = "/ext/mcp_http"
 ROUTES: tuple[Route, ...] = (
     *OWN,
     *(replace(route, path=alias) for alias, path in ALIASES.items() for route in OWN if route.path == path),
@@ -204,8 +208,9 @@ ROUTES: tuple[Route, ...] = (
 def app(rota: Rota, authenticate: Authenticate | None = None) -> ASGIApp:
     """Ordinaut's API. Without `authenticate`, agents ask with the tokens that they get at `/agents/auth/token`."""
     keeper = auth.TokenKeeper(rota)
-    router = build_app(rota, ROUTES, authenticate or auth.by_token(rota, keeper), errors.renderer(rota))
-    return Served(router, keeper, rota.clock)
+    ask_who = authenticate or auth.by_token(rota, keeper)
+    router = build_app(rota, ROUTES, ask_who, errors.renderer(rota))
+    return Served(with_mounted(router, ASSISTANTS, mcp.app(rota, ask_who)), keeper, rota.clock)
 
 
 @lru_cache(maxsize=1)

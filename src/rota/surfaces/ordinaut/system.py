@@ -31,6 +31,17 @@ EXTENSIONS: tuple[dict[str, Any], ...] = (
         "status": "loaded",
         "metrics": {},
     },
+    {
+        "id": "mcp_http",
+        "root": "/ext/mcp_http",
+        "module": "rota",
+        "enabled": True,
+        "eager": False,
+        "source": "builtin",
+        "grants": ["ROUTES", "TOOLS"],
+        "status": "loaded",
+        "metrics": {},
+    },
 )
 
 
