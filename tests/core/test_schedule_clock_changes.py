@@ -8,6 +8,7 @@ import pytest
 from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from rota.core.policy import Dst
 from rota.core.schedule import CronSchedule, Planned, RRuleSchedule, Schedule, ScheduleSpec, compile_schedule, occurrences
@@ -151,7 +152,7 @@ def test_a_daily_time_stays_put_through_both_switches() -> None:
         assert {f"{found.local:%H:%M}" for found in planned} == {"08:30"}
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100))
 @given(
     st.integers(0, 59),
     st.integers(0, 23),

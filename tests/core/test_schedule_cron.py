@@ -7,6 +7,7 @@ import pytest
 from cronsim import CronSim, CronSimError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from rota.core.errors import Invalid
 from rota.core.policy import Dst
@@ -167,7 +168,7 @@ EXPRESSIONS = st.tuples(a_field(0, 59), a_field(0, 23), a_field(1, 31), a_field(
 MOMENTS = st.integers(1_500_000_000, 2_500_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(EXPRESSIONS, MOMENTS)
 def test_it_agrees_with_cronsim(expr: str, after: datetime) -> None:
     try:

@@ -9,6 +9,7 @@ import pytest
 from dateutil.rrule import rrulestr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from rota.core.errors import Invalid
 from rota.core.policy import Dst
@@ -194,7 +195,7 @@ def test_a_count_counts_every_match(text: str, minutes: list[str]) -> None:
     assert [slot.at.strftime("%H:%M") for slot in planned] == minutes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(rules(), st.integers(1_400_000_000, 1_900_000_000))
 def test_it_agrees_with_dateutil(text: str, second: int) -> None:
     start = datetime.fromtimestamp(second, UTC)

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.depth import examples
 from tests.engine.checker import Broken
 from tests.engine.simulation import Simulation
 
@@ -17,7 +18,7 @@ STEPS = int(os.environ.get("ROTA_SIM_STEPS", "200"))
 
 
 def seeds() -> range:
-    first, _, last = os.environ.get("ROTA_SIM_SEEDS", "10").rpartition("-")
+    first, _, last = os.environ.get("ROTA_SIM_SEEDS", str(examples(10))).rpartition("-")
     return range(int(first), int(last) + 1) if first else range(int(last))
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from rota.core.errors import Invalid
 from rota.core.policy import LogLimit
@@ -17,7 +18,7 @@ from rota.logs import LogLine, LogName, LogReader, LogWriter, Pattern, RunLogs, 
 CHUNK = st.tuples(st.sampled_from(["stdout", "stderr", "system"]), st.lists(st.text("ab ", max_size=6), min_size=1, max_size=9))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(CHUNK, max_size=12), st.integers(-30, 60), st.integers(0, 20), st.booleans())
 def test_a_page_equals_naive_reading(chunks: list[tuple[Stream, list[str]]], from_line: int, limit: int, live: bool) -> None:
     with TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from rota.core.policy import LogLimit
 from rota.logs import LiveRegion, LogName, LogReader, LogWriter, RunLogs
@@ -78,7 +79,7 @@ def test_what_follows_a_single_clearing_is_not_held_back(writer: LogWriter, show
 PIECES = [b"a", b"bb\n", b"\n", b"\r", b"\r\n", b"\x1b[K", b"\x1b[31m", b"\x1b[0m", b"50%", "é".encode()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.sampled_from(PIECES), max_size=30), st.randoms(use_true_random=False))
 def test_lines_do_not_depend_on_how_a_bar_is_cut_into_chunks(pieces: list[bytes], rng: random.Random) -> None:
     data = b"".join(pieces)
@@ -90,7 +91,7 @@ def test_lines_do_not_depend_on_how_a_bar_is_cut_into_chunks(pieces: list[bytes]
         assert texts(logs, first, [data]) == texts(logs, second, chunks)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_bytes_are_taken(first: bytes, second: bytes) -> None:
     redraw, cutter = Redraw(), LineCutter()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.asking import HandClock, make_rota, new_actor
+from tests.depth import examples
 from tests.factories import at, make_id
 from tests.store.storing import add_ended, add_running, add_task
 
@@ -63,7 +64,7 @@ async def all_pages(rota: Rota, limit: int, **wanted: object) -> list[SearchPage
     return pages
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10))
 @given(st.lists(st.lists(st.sampled_from([b"hit", b"miss", b"a hit too"]), max_size=6), max_size=5), st.integers(1, 4))
 def test_pages_joined_are_the_whole_list_newest_run_first(logs: list[list[bytes]], limit: int) -> None:
     async def ask(rota: Rota) -> None:

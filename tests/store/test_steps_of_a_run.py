@@ -7,6 +7,7 @@ from functools import partial
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.depth import examples
 from tests.factories import NOON, at, make_id
 from tests.store.storing import add_run, add_task
 
@@ -151,4 +152,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = hypothesis_settings(max_examples=150, stateful_step_count=20, deadline=None)
+TestLife.settings = hypothesis_settings(max_examples=examples(60), stateful_step_count=20)
