@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from threading import Lock
 
 from rota.clock import Clock
 
@@ -23,7 +24,7 @@ class SystemEntropy:
 
 
 class Ids:
-    """Makes ids. Two made by one source are never equal and compare in the order they were made.
+    """Makes ids, in any thread. Two made by one source are never equal and compare in the order they were made.
 
     Within a millisecond the 12 bits behind the time count up, so that order survives bursts; `entropy` gives the rest and
     can be a seeded source in tests.
@@ -33,12 +34,15 @@ class Ids:
         self._clock = clock
         self._entropy = entropy or SystemEntropy()
         self._last = 0
+        self._turn = Lock()
 
     def new(self) -> str:
         """An id in canonical text form."""
-        ticks = int(self._clock.now().timestamp() * 1000) << 12
-        # A burst of more than 4,096 a millisecond, or a clock that steps back, borrows from the time that is to come.
-        self._last = ticks = max(ticks, self._last + 1)
-        value = (ticks >> 12 & (1 << 48) - 1) << 80 | 0x7 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62 | self._entropy(62)
+        with self._turn:  # the event loop and the database's threads make them alike
+            ticks = int(self._clock.now().timestamp() * 1000) << 12
+            # A burst of more than 4,096 a millisecond, or a clock that steps back, borrows from the time that is to come.
+            self._last = ticks = max(ticks, self._last + 1)
+            chance = self._entropy(62)
+        value = (ticks >> 12 & (1 << 48) - 1) << 80 | 0x7 << 76 | (ticks & 0xFFF) << 64 | 0b10 << 62 | chance
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
