@@ -1,5 +1,6 @@
 """Old runs go; live ones never."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def write_log(logs: RunLogs, task: Task, run: Run, size: int) -> None:
 
 
 def prune(world: World, logs: RunLogs, max_log_bytes: int = 0) -> dict[str, int]:
-    return world.ask(Pruner(world.engine, logs, max_log_bytes).tick()).counts
+    return asyncio.run(Pruner(world.engine, logs, max_log_bytes).tick()).counts
 
 
 def is_kept(world: World, run: Run) -> bool:
@@ -98,6 +99,22 @@ def test_the_oldest_go_until_all_logs_fit(world: World, logs: RunLogs) -> None:
     kept = [is_kept(world, run) for run in asked]
     assert kept == sorted(kept)
     assert any(kept)
+
+
+def test_the_folder_of_logs_is_looked_through_once_however_many_runs_go(world: World, tmp_path: Path) -> None:
+    class Watched(RunLogs):
+        looks = 0
+
+        def sizes(self) -> dict[str, int]:
+            self.looks += 1
+            return super().sizes()
+
+    logs, task = Watched(tmp_path / "watched-logs"), world.add()
+    for run in ended(world, task, 60):
+        write_log(logs, task, world.run(run), 1000)
+    prune(world, logs, max_log_bytes=1)
+    assert logs.looks == 1
+    assert logs.total_bytes() == 0
 
 
 def test_a_slot_keeps_what_its_pruned_run_came_to(world: World, logs: RunLogs) -> None:

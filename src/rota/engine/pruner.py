@@ -1,5 +1,6 @@
 """Applies retention, and purges what was deleted: logs go first, rows after; never a live run's."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +19,7 @@ PERIOD = timedelta(hours=1)
 # How often a deletion is looked after, once its time to be undone is over.
 SWEEP = timedelta(seconds=2)
 BATCH = 500
-# Few at a time: after each handful the size is looked at again.
+# Few at a time: after each handful the size is reckoned anew.
 AT_ONCE = 20
 KEEP_KEYS = timedelta(hours=24)
 KEEP_EVENTS = timedelta(days=30)
@@ -91,12 +92,17 @@ class Pruner:
                 return pruned
 
     async def _prune_to_size(self) -> int:
-        pruned = 0
-        while self._max_log_bytes and self._logs.total_bytes() > self._max_log_bytes:
+        if not self._max_log_bytes:
+            return 0
+        # Looked at once, and not in the event loop: that takes seconds where there are many.
+        sizes = await asyncio.to_thread(self._logs.sizes)
+        total, pruned = sum(sizes.values()), 0
+        while total > self._max_log_bytes:
             old, owners = await self._engine.database.read(_oldest)
             if not old:
                 break
             await self._delete(old, owners)
+            total -= sum(sizes.get(run.id, 0) for run in old)
             pruned += len(old)
         return pruned
 
