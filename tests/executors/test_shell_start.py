@@ -126,10 +126,10 @@ def test_a_value_no_variable_can_hold_says_so(tmp_path: Path) -> None:
 def test_a_machine_out_of_processes_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = [errno.EAGAIN, errno.ENOMEM]
 
-    def busy(*args: Any, **options: Any) -> Child:
+    async def busy(*args: Any, **options: Any) -> Child:
         if refusals:
             raise OSError(refusals.pop(), "busy")
-        return spawn(*args, **options)
+        return await spawn(*args, **options)
 
     monkeypatch.setattr(command, "spawn", busy)
     monkeypatch.setattr(command, "RETRY_WAITS_S", (0.0, 0.0))

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import errno
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -56,7 +56,7 @@ async def carry_out(context: Context, command: Command) -> Outcome:
     wake = asyncio.Event()
     context.stop.watch(wake.set)
     try:
-        with contextlib.closing(await _patiently(lambda: Output(context, wake.set))) as output:
+        with contextlib.closing(await _patiently(lambda: _open_output(context, wake))) as output:
             child = await _patiently(lambda: _spawn(command, output, wake))
             try:
                 context.on_started(child.pid, child.start_ticks)
@@ -151,8 +151,12 @@ class _Attendance:
             await self._wake.wait()
 
 
-def _spawn(command: Command, output: Output, wake: asyncio.Event) -> Child:
-    return spawn(
+async def _open_output(context: Context, wake: asyncio.Event) -> Output:
+    return Output(context, wake.set)
+
+
+async def _spawn(command: Command, output: Output, wake: asyncio.Event) -> Child:
+    return await spawn(
         command.argv,
         env=command.env,
         stdout=output.stdout,
@@ -163,11 +167,11 @@ def _spawn(command: Command, output: Output, wake: asyncio.Event) -> Child:
     )
 
 
-async def _patiently(attempt: Callable[[], T]) -> T:
+async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
     """Raises Unstartable, after a few tries where the reason may pass."""
     for wait_s in (*RETRY_WAITS_S, None):
         try:
-            return attempt()
+            return await attempt()
         except ValueError as error:  # a NUL in a variable or parameter
             raise Unstartable(f"unusable variable or parameter: {error}") from error
         except OSError as error:

@@ -1,19 +1,32 @@
 """A process of our own, followed through its pidfd."""
 
+import asyncio
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
+from rota.process.launch import posix_spawn
 from rota.process.poller import Poller
 from rota.process.table import find_start_ticks
 
-Spawned = tuple[int, Callable[[], int | None]]
-
-# Python ignores these, and what is ignored stays so in a program that is started.
-IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]
 UNKNOWN_STATUS = 255
+# A start takes the thread that asks for it until the child has called exec: on a busy machine ten times the work it makes. So the
+# event loop does not ask itself, and several wait at a time. No thread is there before the first start.
+_STARTERS = ThreadPoolExecutor(4, "rota-start")
+
+
+class Started(NamedTuple):
+    """A process that nobody follows yet. `poll` waits for it without blocking: None while it runs, negative for a signal."""
+
+    pid: int
+    poll: Callable[[], int | None]
+    pidfd: int
+    start_ticks: int
 
 
 class Child:
@@ -22,15 +35,14 @@ class Child:
     exit_code  None while it runs; 128 + signal for a death by signal
     """
 
-    def __init__(self, pid: int, poll: Callable[[], int | None], on_exit: Callable[[], object]) -> None:
-        self._poll = poll
+    def __init__(self, started: Started, on_exit: Callable[[], object]) -> None:
+        self._poll = started.poll
+        self._pidfd = started.pidfd
         self._on_exit = on_exit
         self._poller = Poller.of_running_loop()
-        self.pid = pid
+        self.pid = started.pid
+        self.start_ticks = started.start_ticks
         self.exit_code: int | None = None
-        self._pidfd = os.pidfd_open(pid)
-        # It is not waited for yet, so even one that has ended still has its entry.
-        self.start_ticks = find_start_ticks(pid) or 0
         self._poller.watch(self._pidfd, self._reap)
 
     def abandon(self) -> None:
@@ -48,7 +60,7 @@ class Child:
         self._on_exit()
 
 
-def spawn(
+async def spawn(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
@@ -63,19 +75,49 @@ def spawn(
     Both ways in it start by vfork, whose cost does not grow with our own size. The shorter one, half the work for us, knows
     neither directory nor umask, and leaves descriptors open that are not close-on-exec: see `seal_descriptors`.
 
-    Raises OSError; its `filename` is `working_dir` if that was the reason.
+    Raises OSError; its `filename` is `working_dir` if that was the reason. Who is cancelled waits until the start is over, for it
+    needs the descriptors, and leaves nothing running.
     """
+    start = partial(_start, argv, env, stdout, stderr, working_dir, umask)
+    starting = asyncio.get_running_loop().run_in_executor(_STARTERS, start)
+    try:
+        await asyncio.wait([starting])
+    except asyncio.CancelledError:
+        await asyncio.wait([starting])
+        if not starting.exception():
+            _follow(starting.result(), _nothing).abandon()
+        raise
+    return _follow(starting.result(), on_exit)
+
+
+def _start(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int, working_dir: str | None, umask: int) -> Started:
     if working_dir is None and umask == -1:
-        pid, poll = _posix_spawn(argv, env, stdout, stderr)
+        pid = posix_spawn(argv, env, stdout, stderr)
+        poll: Callable[[], int | None] = partial(_poll, pid)
     else:
         pid, poll = _popen(argv, env, stdout, stderr, working_dir, umask)
     try:
-        return Child(pid, poll, on_exit)
-    except OSError:  # no descriptor left for the pidfd: it must not go on unwatched
-        os.killpg(pid, signal.SIGKILL)
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        poll()
+        # It is not waited for yet, so even one that has ended still has its entry.
+        return Started(pid, poll, os.pidfd_open(pid), find_start_ticks(pid) or 0)
+    except OSError:
+        _discard(pid, poll)
         raise
+
+
+def _follow(started: Started, on_exit: Callable[[], object]) -> Child:
+    try:
+        return Child(started, on_exit)
+    except OSError:
+        _discard(started.pid, started.poll)
+        os.close(started.pidfd)
+        raise
+
+
+def _discard(pid: int, poll: Callable[[], object]) -> None:
+    """No descriptor was left to watch it by: it must not go on unwatched."""
+    os.killpg(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    poll()
 
 
 def seal_descriptors() -> None:
@@ -86,25 +128,17 @@ def seal_descriptors() -> None:
                 os.set_inheritable(int(name), False)
 
 
-def _posix_spawn(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int) -> Spawned:
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, stdout, 1),
-        (os.POSIX_SPAWN_DUP2, stderr, 2),
-    ]
-    pid = os.posix_spawn(argv[0], list(argv), env, file_actions=actions, setsid=True, setsigdef=IGNORED)
-
-    def poll() -> int | None:
-        try:
-            found, status = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:  # we were started with SIGCHLD ignored, so the kernel did not keep its status
-            return UNKNOWN_STATUS
-        return os.waitstatus_to_exitcode(status) if found else None
-
-    return pid, poll
+def _poll(pid: int) -> int | None:
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # we were started with SIGCHLD ignored, so the kernel did not keep its status
+        return UNKNOWN_STATUS
+    return os.waitstatus_to_exitcode(status) if found else None
 
 
-def _popen(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int, working_dir: str | None, umask: int) -> Spawned:
+def _popen(
+    argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int, working_dir: str | None, umask: int
+) -> tuple[int, Callable[[], int | None]]:
     """None of preexec_fn, user, group: any of them would fork us whole."""
     process = subprocess.Popen(
         argv,
