@@ -34,7 +34,7 @@ async def snooze_task(rota: Rota, actor: Actor, reference: str, delay_s: int, re
         audit.note(c, rota, actor, "task.snoozed", task.id, delay_s=delay_s, reason=reason)
         put_off = waiting.find_occurrence(c, task.id, now)
         if put_off is not None:
-            waiting.postpone(c, put_off.id, put_off.due_at + delay)
+            waiting.postpone(c, put_off.id, _later(put_off.due_at, delay))
             return task, runs.get_run(c, put_off.id), False
         run = _materialise(c, rota, task, delay, now)
         return tasks.get_task(c, task.id), run, True
@@ -57,13 +57,20 @@ async def find_put_off(rota: Rota, actor: Actor, reference: str) -> Run | None:
 def _materialise(c: Connection, rota: Rota, task: Task, delay: timedelta, now: datetime) -> Run:
     """Record the next slot now, with a run that waits; the scheduler goes on behind it."""
     slot, repeats = _next_slot(c, rota, task)
-    new = NewRun.of(task, rota.ids.new(), "schedule", now, nominal_at=slot.at, due_at=slot.at + delay)
+    new = NewRun.of(task, rota.ids.new(), "schedule", now, nominal_at=slot.at, due_at=_later(slot.at, delay))
     passed = [NewSlot(task.id, repeat.at, None, "skipped", "dst_fold") for repeat in repeats]
     slots.insert_slots(c, [*passed, NewSlot(task.id, slot.at, new.run.id)])
     runs.insert_runs(c, [new])
     following = rota.schedule_of(task).next_after(slot.at)
     tasks.update_cursors(c, [tasks.Cursor(task.id, slot.at, following.at if following else None)])
     return new.run
+
+
+def _later(moment: datetime, delay: timedelta) -> datetime:
+    try:
+        return moment + delay
+    except OverflowError:
+        raise Invalid.at("body.delay_s", "puts it off beyond the year 9999", int(delay.total_seconds())) from None
 
 
 def _next_slot(c: Connection, rota: Rota, task: Task) -> tuple[Planned, list[Planned]]:

@@ -1,5 +1,6 @@
 """Pause, resume, cancel and snooze."""
 
+import json
 from typing import Any
 
 import pytest
@@ -139,3 +140,22 @@ def test_a_wrong_snooze_is_refused(rota: Rota, body: dict[str, Any]) -> None:
         assert (await who.owner.post("/v1/tasks/backup/snooze", json=body)).status_code == 422
 
     asked(rota, talk)
+
+
+def test_nothing_is_put_off_beyond_the_end_of_time(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        await new_task(who.owner, schedule={"kind": "once", "at": "9999-12-31T23:59:59Z"})
+        reply = await who.owner.post("/v1/tasks/backup/snooze", json={"delay_s": 60})
+        assert (reply.status_code, reply.json()["errors"][0]["location"]) == (422, "body.delay_s")
+
+    asked(rota, talk)
+
+
+def test_the_reason_of_a_snooze_is_kept(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        await new_task(who.owner, schedule=DAILY)
+        await who.owner.post("/v1/tasks/backup/snooze", json={"delay_s": 600, "reason": "busy"})
+
+    asked(rota, talk)
+    details = rota.database.run(lambda c: c.rows("SELECT details FROM audit WHERE action = 'task.snoozed'"))
+    assert [json.loads(row[0])["reason"] for row in details] == ["busy"]

@@ -54,7 +54,7 @@ async def cancel_task(ask: Ask) -> Reply:
 
 
 async def snooze_task(ask: Ask) -> Reply:
-    task, run = await snooze.snooze_task(ask.rota, ask.actor, ask.path["id"], ask.body.delay_s)
+    task, run = await snooze.snooze_task(ask.rota, ask.actor, ask.path["id"], ask.body.delay_s, ask.body.reason)
     return ok(wire.Snoozed(translate.task_wire(task), translate.run_wire(run)))
 
 
