@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rota.cli.errors import Failure
+from rota.datadir import DATABASE, LOGS, SOCKET
 
 if TYPE_CHECKING:
     from rota.cli.sources import Told
     from rota.config import Settings
-
-SOCKET = "rota.sock"
-DATABASE = "rota.db"
-LOGS = "logs"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from rota.core.errors import Conflict, Unavailable
-
-FILE = "server.lock"
+from rota.datadir import LOCK
 
 
 class Ownership:
@@ -46,7 +45,7 @@ def take_ownership(directory: str | Path) -> Ownership:
     """Make the data directory and hold it. Conflict, with the holder's pid, if a server runs on it."""
     path = make_directory(directory)
     try:
-        file = os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Unavailable(f"the data directory {path} cannot be used: {error.strerror}") from error
     try:

@@ -15,6 +15,7 @@ from starlette.types import Scope
 from rota import __version__
 from rota.core.actor import Actor
 from rota.core.errors import Forbidden, NotFound, Unauthorized
+from rota.datadir import SOCKET
 from rota.http.address import peer_of
 from rota.http.auth import KEPT_S, MOST_KEPT, Authenticate, find_bearer
 from rota.http.cookies import cookie, find_cookie
@@ -184,7 +185,7 @@ async def get_instance(ask: Ask) -> Reply:
         pid=os.getpid(),
         data_dir=data,
         config_path=config,
-        socket_path=str(info.get("socket") or f"{data}/rota.sock"),
+        socket_path=f"{data}/{SOCKET}",
     )
     return ok(instance)
 
