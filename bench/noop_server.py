@@ -9,10 +9,10 @@ import os
 import time
 from pathlib import Path
 
-from rota import main
 from rota.cli import main as command_line
 from rota.core.outcome import Outcome
 from rota.executors import Context, Executor
+from rota.server import parts
 
 late_s: list[float] = []
 DONE = Outcome(state="succeeded", exit_code=0)
@@ -41,6 +41,6 @@ def write_report() -> None:
 
 
 if __name__ == "__main__":
-    main.build_executors = build_executors  # type: ignore[attr-defined, assignment]
+    parts.build_executors = build_executors  # type: ignore[attr-defined, assignment]
     atexit.register(write_report)
     command_line()

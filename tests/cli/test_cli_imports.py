@@ -15,6 +15,7 @@ FORBIDDEN = (
     "rota.engine",
     "rota.http",
     "rota.ops",
+    "rota.server",
     "rota.store",
     "rota.surfaces",
 )

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import rota.main
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
@@ -17,6 +16,7 @@ from rota.executors.pipeline import Progress
 from rota.logs import LogWriter
 from rota.ops import events, installation, starts
 from rota.runners import LocalRunner, ProcessLedger
+from rota.server import reload
 from rota.store import fanout, steps
 
 Condition = Callable[..., bool]
@@ -98,7 +98,7 @@ POINTS: dict[str, Trap] = {
     "event stored, not committed": after(fanout, "publish", bool),
     "event committed with its runs, not dispatched": after(events, "publish_event"),
     "reload written, not committed": after(installation, "_apply_all", lambda result: bool(result[0].added)),
-    "reload committed, not told": after(rota.main, "apply_file_tasks", lambda applied: bool(applied.added)),
+    "reload committed, not told": after(reload, "apply_file_tasks", lambda applied: bool(applied.added)),
     # A repair after a crash
     "survivors ended, not settled": before(Rescuer, "_release"),
     "survivors settled, journal not cleared": before(ProcessLedger, "ended"),

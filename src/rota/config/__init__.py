@@ -6,7 +6,7 @@ from rota.config.load import Loaded, find_file, load
 from rota.config.mcp import McpServer
 from rota.config.notify import Notifier, Notifying, build_rules
 from rota.config.reference import render_reference
-from rota.config.report import report
+from rota.config.report import count_units, explain, report
 from rota.config.secret import Secret
 from rota.config.settings import Daemon, Listener, NotifyRules, Outgoing, RunwispAccess, Scheduler, Server, Settings, Storage
 from rota.config.unit import Unit
@@ -31,7 +31,9 @@ __all__ = [
     "Storage",
     "Unit",
     "build_rules",
+    "count_units",
     "diff_units",
+    "explain",
     "find_file",
     "load",
     "render_reference",

@@ -1,7 +1,6 @@
 """RunWisp's API in this process: over a settings file alone, or with the whole engine and real processes behind it."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any, TypeVar
 import httpx
 from msgspec import Struct
 from starlette.types import ASGIApp
+from tests.running import running
 
 from rota.config import load
 from rota.core.actor import OPERATOR, Actor
 from rota.http.auth import as_operator
-from rota.main import Server, Source
 from rota.ops.context import Rota, VariableFiles
 from rota.ops.installation import apply_file_tasks
-from rota.own_log import OwnLog
+from rota.server import Source
 from rota.surfaces import runwisp
 
 T = TypeVar("T")
@@ -101,16 +100,7 @@ async def serving(folder: Path, toml: str, **environ: str) -> AsyncIterator[Plac
     (folder / "runwisp.toml").write_text(toml)
     flags = {"server.data": str(folder / "data")}
     source = Source(folder / "runwisp.toml", {"RUNWISP_NO_AUTH": "1", "PATH": "/usr/bin:/bin", **environ}, flags)
-    (folder / "data").mkdir(exist_ok=True)
-    server = Server(source, source.load(), OwnLog(io.StringIO()))
-    await server._boot()
-    loops = [asyncio.create_task(server._keep(each)) for each in server._loops()]
-    app = runwisp.app(server._rota, as_operator)
-    try:
+    async with running(source) as rota:
+        app = runwisp.app(rota, as_operator)
         async with asking(app) as client:
-            yield Place(client, app, server._rota, folder)
-    finally:
-        await server._shut_down(loops)
-        server._rota.machine.close()
-        server._ledger.close()
-        server._database.close()
+            yield Place(client, app, rota, folder)

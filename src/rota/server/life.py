@@ -1,0 +1,72 @@
+"""From the first moment of the parts to their last."""
+
+import asyncio
+
+import structlog
+
+from rota.core.errors import Unavailable
+from rota.engine.loop import keep_ticking
+from rota.engine.rescuer import Rescuer
+from rota.ops.agents import ensure_system_agent
+from rota.ops.installation import apply_file_tasks
+from rota.server.parts import Parts
+
+log = structlog.get_logger()
+
+# How long a stopping server still tries to tell what it has to tell; the next start goes on with the rest.
+LAST_WORDS_S = 3.0
+
+Kept = list[asyncio.Task[None]]
+
+
+async def boot(parts: Parts) -> str | None:
+    """What has to be true before anything starts: nobody else's process runs, and the settings are in the store.
+
+    Returns the secret of the system's agent if it was made just now.
+    """
+    await Rescuer(parts.engine, parts.ledger, parts.settler).tick()
+    await apply_file_tasks(parts.rota, [unit.spec for unit in parts.units.all])
+    parts.units.replace(parts.units.all, parts.rota.clock.now())
+    await parts.supervisor.boot()
+    await parts.scheduler.boot()
+    await parts.pruner.boot()
+    return await ensure_system_agent(parts.rota)
+
+
+def start_loops(parts: Parts) -> Kept:
+    engine = parts.engine
+    return [
+        asyncio.create_task(
+            keep_ticking(loop, engine.clock, engine.bus, engine.vitals, on_fault=engine.known.forget), name=loop.name
+        )
+        for loop in parts.loops
+    ]
+
+
+async def shut_down(parts: Parts, loops: Kept) -> None:
+    """Start nothing more, stop everything at once, and write down what it came to."""
+    log.info("stopping", runs=parts.runner.busy)
+    settling, *others = loops
+    await _cancel(others)
+    await parts.runner.close(parts.settings.daemon.shutdown_timeout)
+    await _cancel([settling])
+    try:
+        while (await parts.settler.tick()).again:
+            continue
+    except Unavailable as error:  # the next start finds these runs without an end, and their processes gone
+        log.error("what the last runs came to could not be written", why=error.message)
+    await parts.rota.tools.close()
+    await parts.notifier.close(LAST_WORDS_S)
+
+
+def close(parts: Parts) -> None:
+    """Let go of the files. Whatever became of the start or the shutdown."""
+    parts.rota.machine.close()
+    parts.ledger.close()
+    parts.rota.database.close()
+
+
+async def _cancel(loops: Kept) -> None:
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)

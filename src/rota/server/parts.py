@@ -1,0 +1,159 @@
+"""What a server is made of, built from its settings. Nothing is started here."""
+
+import os
+import socket
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from msgspec import Struct
+
+from rota import __version__
+from rota.bus import Bus
+from rota.clock import Clock, SystemClock
+from rota.config import Loaded, Settings, build_rules
+from rota.config.origin import Origin
+from rota.datadir import DATABASE, LEDGER, LOGS
+from rota.engine.context import Engine
+from rota.engine.dispatcher import Dispatcher
+from rota.engine.known import KnownTasks
+from rota.engine.letters import Letters, Speaker
+from rota.engine.loop import Loop
+from rota.engine.notifier import Keep, Notifier
+from rota.engine.pruner import Pruner
+from rota.engine.scheduler import Scheduler
+from rota.engine.settler import Settler
+from rota.engine.supervisor import Supervisor
+from rota.executors import Docker, PipelineExecutor, build_executors, is_durable
+from rota.ids import Ids
+from rota.logs import RunLogs
+from rota.ops.context import Rota
+from rota.ops.door import Door
+from rota.ops.machine import Machine
+from rota.ops.within import Within
+from rota.outgoing import Guard, Outgoing
+from rota.own_log import OwnLog
+from rota.runners import LocalRunner, LogGrowth, ProcessLedger
+from rota.senders import build_senders
+from rota.server.source import Source
+from rota.server.units import Units
+from rota.store.database import Database, open_database
+from rota.surfaces import FORMS
+from rota.surfaces.runwisp.told import show_run
+from rota.tools import build_toolbox
+from rota.vitals import Vitals
+
+log = structlog.get_logger()
+
+
+class Parts(Struct, kw_only=True):
+    """One server's parts. Surfaces and `ops` see `rota`, the loops see `engine`."""
+
+    settings: Settings
+    units: Units
+    rota: Rota
+    engine: Engine
+    ledger: ProcessLedger
+    runner: LocalRunner
+    letters: Letters
+    settler: Settler
+    dispatcher: Dispatcher
+    scheduler: Scheduler
+    supervisor: Supervisor
+    pruner: Pruner
+    notifier: Notifier
+
+    @property
+    def loops(self) -> list[Loop]:
+        """The settler is first: it outlives the others, to write down what their work came to."""
+        return [self.settler, self.dispatcher, self.scheduler, self.supervisor, self.pruner, self.notifier]
+
+    def tell_by(self, loaded: Loaded) -> None:
+        """Who is told of what, and how, is what these settings say."""
+        self.engine.rules = self.rota.rules = build_rules(loaded.settings.notify, loaded.notifying)
+        self.letters.use(loaded.notifying.notifiers)
+
+
+def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
+    """Opens the database, and migrates it. Raises Unavailable where that fails."""
+    settings = loaded.settings
+    units = Units(loaded.units, Origin(source.path))
+    outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
+    growth, ledger = LogGrowth(), ProcessLedger(settings.server.data / LEDGER)
+    rota = _rota(source, settings, units, outgoing, growth, own_log)
+    engine = Engine(
+        node=rota.ids.new(), database=rota.database, clock=rota.clock, bus=rota.bus, ids=rota.ids, vitals=rota.vitals,
+        known=KnownTasks(settings.scheduler.timezone),
+    )  # fmt: skip
+    executors = build_executors(PipelineExecutor(rota.database, rota.tools, Within(rota)))
+    most = settings.server.max_concurrent_runs
+    runner = LocalRunner(executors, rota.logs, rota.clock, rota.bus, ledger, units.secrets_of, most, growth)
+    dispatcher = Dispatcher(engine, runner)
+    letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), show_run)
+    parts = Parts(
+        settings=settings,
+        units=units,
+        rota=rota,
+        engine=engine,
+        ledger=ledger,
+        runner=runner,
+        letters=letters,
+        settler=Settler(engine, runner, dispatcher, partial(is_durable, executors)),
+        dispatcher=dispatcher,
+        scheduler=Scheduler(engine),
+        supervisor=Supervisor(engine),
+        pruner=Pruner(engine, rota.logs, settings.storage.max_size),
+        notifier=Notifier(engine, letters, build_senders(outgoing), FORMS, _keep(settings)),
+    )
+    parts.tell_by(loaded)
+    return parts
+
+
+def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, growth: LogGrowth, own_log: OwnLog) -> Rota:
+    clock, data = SystemClock(), settings.server.data
+    ids = Ids(clock)
+    bus = Bus(epoch=ids.new())
+    return Rota(
+        database=_database(settings),
+        clock=clock,
+        ids=ids,
+        bus=bus,
+        logs=RunLogs(data / LOGS, settings.storage.min_free_space),
+        vitals=Vitals(started_at=clock.now()),
+        default_timezone=settings.scheduler.timezone,
+        growth=growth,
+        door=_door(settings, clock),
+        info={
+            "data_dir": str(data),
+            "config": str(source.path) if source.path else None,
+            "timezone": settings.scheduler.timezone,
+            "service_managed": source.is_managed,
+        },
+        settings=settings,
+        origin=units.origin,
+        files_of=units.files_of,
+        own_log=own_log,
+        machine=Machine(clock, bus, units.origin),
+        capabilities={"docker": Docker(os.environ).find_problem},
+        tools=build_toolbox(settings, outgoing),
+    )
+
+
+def _database(settings: Settings) -> Database:
+    url = settings.server.database
+    return open_database(url.reveal() if url else settings.server.data / DATABASE)
+
+
+def _door(settings: Settings, clock: Clock) -> Door:
+    access = settings.runwisp
+    if access.no_auth:
+        log.warning("AUTHENTICATION IS OFF: whoever reaches the RunWisp surface may start and stop everything on it")
+    return Door(clock, access.password.reveal() if access.password else None, is_open=access.no_auth)
+
+
+def _speaker(settings: Settings) -> Speaker:
+    return Speaker(socket.gethostname(), __version__, settings.daemon.external_url)
+
+
+def _keep(settings: Settings) -> Keep:
+    return Keep(settings.notify.history_keep, timedelta(seconds=settings.notify.history_keep_for))
