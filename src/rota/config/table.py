@@ -49,7 +49,7 @@ def _no_auth_text(text: str) -> bool:
 
 
 NO_AUTH = Kind("1 or true", BOOLEAN.parse, _no_auth_text)
-SURFACES = ("native", "runwisp", "ordinaut", "fylr", "nla", "posthog")
+SURFACES = ("native", "runwisp", "ordinaut", "fylr", "nla", "posthog", "mcp")
 
 TABLE = (
     Setting(

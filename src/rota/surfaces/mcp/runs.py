@@ -4,11 +4,11 @@ from rota.core.run import Receipt
 from rota.core.states import ENDED
 from rota.http.paging import Page, decode_cursor, page_of
 from rota.logs import LogPage
-from rota.ops import events, runlogs, runs
+from rota.ops import events, runlogs, runs, steps
 from rota.surfaces.mcp import wire
 from rota.surfaces.mcp.asking import Ask
 from rota.surfaces.native import translate
-from rota.surfaces.native.wire import Event, Run
+from rota.surfaces.native.wire import Event, Run, StepList
 from rota.tools import ToolInfo
 
 
@@ -24,6 +24,10 @@ async def list_runs(ask: Ask) -> Page[Run]:
 
 async def get_run(ask: Ask) -> Run:
     return translate.run_wire(await runs.get_run(ask.rota, ask.actor, ask.given.run_id))
+
+
+async def list_steps(ask: Ask) -> StepList:
+    return StepList(await steps.list_steps(ask.rota, ask.actor, ask.given.run_id))
 
 
 async def wait_run(ask: Ask) -> wire.Waited:

@@ -9,7 +9,7 @@ from rota.logs import LogPage
 from rota.ops.documents import TaskBody
 from rota.surfaces.mcp import runs, tasks, wire
 from rota.surfaces.mcp.asking import McpTool
-from rota.surfaces.native.wire import Event, Run, Slot
+from rota.surfaces.native.wire import Event, Run, Slot, StepList
 
 READ, RUNS = ("tasks:read",), ("runs:read",)
 UPDATE, CANCEL = ("tasks:update",), ("tasks:cancel", "tasks:delete")
@@ -95,6 +95,11 @@ With `at`, of that one instant, and why nothing ran if nothing did.""",
         name="get_run", title="Get a run", handler=runs.get_run,
         description="One run: its state, times, exit code, output, and why it failed.",
         takes=wire.OfRun, answers=Run, scopes=RUNS, reads=True,
+    ),
+    McpTool(
+        name="list_steps", title="Finished steps of a run", handler=runs.list_steps,
+        description="The steps of a pipeline that a run has finished so far, with their outputs; they are not done again.",
+        takes=wire.OfRun, answers=StepList, scopes=RUNS, reads=True,
     ),
     McpTool(
         name="wait_run", title="Wait for a run", handler=runs.wait_run,
