@@ -32,6 +32,19 @@ class Breaks:
         raise RuntimeError(f"lost the key {context.secrets['KEY']}")
 
 
+class Answers:
+    """An executor that comes to what it is told to."""
+
+    kind = "shell"
+    is_durable = False
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    async def execute(self, context: Context) -> Outcome:
+        return self._outcome
+
+
 class Place:
     """A runner with all it needs, in a folder."""
 
@@ -286,5 +299,24 @@ def test_followers_are_woken_and_forgotten(tmp_path: Path, followers: int) -> No
         place.runner.start([claim])
         assert await asyncio.gather(*watching) == [["one", "two"]] * followers
         assert not place.runner.growth.is_followed
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error"),
+    [
+        (Outcome(state="succeeded", output=object()), "what it came to cannot be written down"),
+        (Outcome(state="failed", error="no file \udcff"), "no file ?"),
+    ],
+)
+def test_an_attempt_ends_even_if_what_it_came_to_cannot_be_written_down(tmp_path: Path, outcome: Outcome, error: str) -> None:
+    async def scenario() -> None:
+        place, claim = Place(tmp_path, executors={"shell": Answers(outcome)}), make_claim("true")
+        place.runner.start([claim])
+        [finished] = await place.wait()
+        assert (finished.outcome.state, finished.outcome.output) == ("failed", None)
+        assert (finished.outcome.error or "").startswith(error)
+        assert place.ledger.find_account(claim.run.id, 3) == finished
 
     run(scenario())

@@ -234,7 +234,12 @@ class LocalRunner:
     def _finish(self, claim: Claim, outcome: Outcome, next_line: int = 0) -> None:
         run, ended_at = claim.run, self._clock.now()
         finished = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=ended_at, next_line=next_line)
-        self._journal(lambda: self._ledger.finished(finished))
+        try:
+            self._journal(lambda: self._ledger.finished(finished))
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            # The store could not write it down either, and the run would never end.
+            finished = structs.replace(finished, outcome=_unwritable(outcome, error))
+            self._journal(lambda: self._ledger.finished(finished))
         self._finished.append(finished)
         self._bus.wake("settler")
 
@@ -246,6 +251,13 @@ def _told_overrun(outcome: Outcome, stop: StopRequest) -> Outcome:
     """Only a server whose time to stop has run out is in a hurry."""
     overrun = outcome.reason == "shutdown" and stop.hurry.is_set()
     return structs.replace(outcome, reason="shutdown_overrun") if overrun else outcome
+
+
+def _unwritable(outcome: Outcome, why: Exception) -> Outcome:
+    """What is told instead of an outcome that holds what is no JSON or no text."""
+    text = f"what it came to cannot be written down: {why}" if outcome.error is None else outcome.error
+    state = "failed" if outcome.state == "succeeded" else outcome.state
+    return structs.replace(outcome, state=state, error=text.encode(errors="replace").decode(), output=None)
 
 
 def _log_name(claim: Claim) -> LogName:
