@@ -31,7 +31,7 @@ PLACES = (
     ("body.executor.steps", "body.payload.pipeline"),
     ("body.executor", "body.payload"),
     ("body.schedule.timezone", "body.timezone"),
-    ("body.schedule", "body.schedule_expr"),
+    *((f"body.schedule.{name}", "body.schedule_expr") for name in ("expr", "at", "topic")),
     ("body.policy.dedupe_window_s", "body.dedupe_window_seconds"),
     ("body.policy.retry.attempts", "body.max_retries"),
     ("body.policy", "body"),

@@ -37,6 +37,7 @@ KINDS: tuple[tuple[str, str], ...] = (
     (r"length >=", "string_too_short"),
     (r"<=", "less_than_equal"),
     (r">=", "greater_than_equal"),
+    (r" > \d", "greater_than"),
     (r"is not known here|nvalid enum", "enum"),
     (r"nvalid UUID", "uuid_parsing"),
     (r"^expected `(?P<type>\w+)", "{type}_type"),
