@@ -18,6 +18,11 @@ def test_the_servers_own_settings_are_not_inherited() -> None:
     assert inherited(server) == {"PATH": "/bin", "ROTATION": "kept"}
 
 
+def test_no_run_can_speak_to_the_service_manager_for_the_server() -> None:
+    server = {"NOTIFY_SOCKET": "/run/systemd/notify", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1", "INVOCATION_ID": "kept"}
+    assert inherited(server) == {"INVOCATION_ID": "kept"}
+
+
 def test_a_later_layer_wins() -> None:
     names = ("A", "B", "C")
     assert layered({name: str(level) for name in names[level:]} for level in range(3)) == {"A": "0", "B": "1", "C": "2"}
