@@ -35,3 +35,11 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(call: Call
     assert result.exit_code == 3
     assert "the database does not answer" in result.stderr
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("password", ["hun%zzter2", "hun ter2"])
+def test_a_url_that_cannot_be_read_is_told_without_its_password(call: Call, password: str) -> None:
+    result = call("tasks", "--database", f"postgresql://ada:{password}@127.0.0.1:1/rota")
+    assert result.exit_code == 2
+    assert "the URL of the database cannot be read" in result.stderr
+    assert "ter2" not in result.output

@@ -165,6 +165,9 @@ class PostgresDriver(Driver):
     def _open(self) -> Any:
         try:
             raw = self._psycopg.connect(self.url, autocommit=True, **SESSION)
+        except self._psycopg.ProgrammingError:  # its words repeat parts of the URL, and so of the password
+            hint = "Write what is special in its user and its password as %XX."
+            raise Invalid("the URL of the database cannot be read", hint=hint) from None
         except self._psycopg.OperationalError as error:
             raise Unavailable(f"the database does not answer ({error})", hint="Is the server up, and the URL right?") from error
         configure(raw)
