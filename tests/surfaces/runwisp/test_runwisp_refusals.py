@@ -59,6 +59,27 @@ UNKNOWN = to_ulid("00000000-0000-7000-8000-000000000000")
         ("GET", f"/api/tasks/dump/runs/{UNKNOWN}/log", None, 404),
         ("GET", f"/api/tasks/dump/runs/{UNKNOWN}/log/raw", None, 404),
         ("GET", f"/api/tasks/dump/runs/{UNKNOWN}/log/stream", None, 404),
+        ("POST", "/api/tasks/dump/start", None, 400),
+        ("POST", "/api/tasks/nope/start", None, 404),
+        ("POST", "/api/tasks/nope/stop", None, 404),
+        ("GET", "/api/runs?limit=0", None, 422),
+        ("GET", "/api/runs?limit=1001", None, 422),
+        ("GET", "/api/runs?status=bogus", None, 422),
+        ("GET", "/api/runs?sort_field=bogus", None, 422),
+        ("GET", "/api/runs?sort_direction=up", None, 422),
+        ("GET", "/api/runs?triggered_by=bogus", None, 422),
+        ("GET", "/api/runs?exit_code_min=x", None, 422),
+        ("GET", "/api/runs?created_after=yesterday", None, 422),
+        ("POST", "/api/runs/bulk/cancel", {}, 400),
+        ("POST", "/api/runs/bulk/delete", {"ids": [], "match_all": True}, 400),
+        ("POST", "/api/runs/bulk/restore", {"ids": ["short"]}, 400),
+        ("POST", "/api/runs/bulk/rerun", {"match_all": True, "filter": {"status": "bogus"}}, 400),
+        ("GET", f"/api/tasks/dump/runs/{UNKNOWN}/log/line/0/history", None, 404),
+        ("GET", f"/api/tasks/dump/runs/{UNKNOWN}/log/line/x/history", None, 422),
+        ("GET", "/api/tasks/dump/log/search?q=", None, 400),
+        ("GET", "/api/tasks/dump/log/search?q=(&regex=true", None, 400),
+        ("GET", "/api/tasks/dump/log/search?q=x&limit=1001", None, 422),
+        ("GET", "/api/tasks/nope/log/search?q=x", None, 404),
         ("POST", "/api/reload", None, 503),
         ("GET", "/metrics", None, 404),
         ("GET", "/schemas/Nothing.json", None, 404),
@@ -70,7 +91,7 @@ def test_line_13_every_refusal_is_problem_json_with_its_status(
     async def ask() -> None:
         async with described(rota, tmp_path, TOML) as place:
             content = body.encode() if isinstance(body, str) else None
-            sent: dict[str, Any] = {"content": content} if content else {"json": body} if body else {}
+            sent: dict[str, Any] = {"content": content} if content else {"json": body} if body is not None else {}
             headers = {"Content-Type": "application/json"} if sent else {}
             reply = await place.client.request(method, path, headers=headers, **sent)
             assert reply.status_code == status, reply.text

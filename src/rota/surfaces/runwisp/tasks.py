@@ -20,7 +20,7 @@ async def list_tasks(ask: Ask) -> Reply:
 
 
 async def start_task(ask: Ask) -> Reply:
-    name, params = task_of(ask), ask.body.params
+    name, params = task_of(ask), ask.body.params or {}
     try:
         start = await starts.start_task(ask.rota, ask.actor, name, params)
     except Forbidden:

@@ -211,7 +211,7 @@ class Message(Struct):
 class TriggerBody(Struct):
     """`params`: an absent key takes its default, null leaves even that out, "" is an empty value."""
 
-    params: dict[str, Any] = {}
+    params: dict[str, Any] | None = None
 
 
 class FilterBody(Struct):
