@@ -10,7 +10,7 @@ from tests.factories import make_run, make_task
 from tests.listening import listening
 from tests.surfaces.runwisp.serving import Place, described, serving
 
-from rota.core.notification import Note, Rules
+from rota.core.notification import Rules
 from rota.core.ulid import to_ulid
 from rota.ops.context import Rota
 from rota.store import tasks, telling
@@ -58,7 +58,8 @@ def test_failures_of_each_attempt_ring_the_bell_and_are_told_live(tmp_path: Path
             async with listening(place.app, "/api/stream", last_event_id=str(told[0].id)) as listener:
                 kinds = ["ping"]
                 while kinds[-1] != "notifications.unread_count_changed":
-                    assert (event := await listener.next())
+                    event = await listener.next()
+                    assert event
                     kinds.append(event.kind)
                 assert {"run.failed", "notification.updated"} <= set(kinds)
 
@@ -119,15 +120,14 @@ def test_the_installation_its_members_and_strangers_each_have_their_own_bell(rot
         olga, stan = await new_actor(rota, "olga"), await new_actor(rota, "stan")
         ring(rota, "hers", olga.id)
         ring(rota, "ours")
-        async with described(rota, tmp_path) as installation, described(rota, tmp_path, actor=olga) as owner:
-            async with described(rota, tmp_path, actor=stan) as stranger:
-                seen = [(await place.get(BELL))["items"] for place in (installation, owner, stranger)]
-                assert [[item["task_name"] for item in items] for items in seen] == [["ours"], ["hers"], []]
-                hers = f"{BELL}/{seen[1][0]['id']}/read"
-                assert [(await place.client.post(hers)).status_code for place in (installation, stranger, owner)] == [
-                    404,
-                    404,
-                    204,
-                ]
+        async with (
+            described(rota, tmp_path) as installation,
+            described(rota, tmp_path, actor=olga) as owner,
+            described(rota, tmp_path, actor=stan) as stranger,
+        ):
+            seen = [(await place.get(BELL))["items"] for place in (installation, owner, stranger)]
+            assert [[item["task_name"] for item in items] for items in seen] == [["ours"], ["hers"], []]
+            hers = f"{BELL}/{seen[1][0]['id']}/read"
+            assert [(await place.client.post(hers)).status_code for place in (installation, stranger, owner)] == [404, 404, 204]
 
     asyncio.run(talk())
