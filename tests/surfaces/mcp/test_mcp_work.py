@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from tests.surfaces.mcp.speaking import PIPELINE, Assistant, over_http, served, until
 
@@ -79,21 +78,25 @@ def test_an_event_starts_the_tasks_that_wait_for_it(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
-def test_the_end_of_the_server_ends_what_waits_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_the_end_of_the_server_answers_who_waits_and_leaves_nothing(tmp_path: Path, mode: str) -> None:
     async def work() -> None:
-        async with served(tmp_path) as place:
-            key = await place.key("olga", "task.shell")
-            async with over_http(place.url, key) as assistant:
+        answered = asyncio.Queue[Any]()
+
+        async def wait(url: str, key: str, started: asyncio.Event) -> None:
+            async with over_http(url, key, mode) as assistant:
                 await assistant.ask("create_task", name="sleeps", executor={"kind": "shell", "script": "sleep 60"})
                 run_id = (await assistant.ask("run_task", task="sleeps"))["run"]["id"]
-                while (await assistant.ask("get_run", run_id=run_id))["state"] == "pending":
-                    continue
-            http = httpx.AsyncClient(headers={"Authorization": f"Bearer {key}"})
-            waiting = asyncio.create_task(http.post(f"{place.url}/tools/wait_run", json={"run_id": run_id, "wait_s": 50}))
+                started.set()
+                await answered.put(await assistant.ask("wait_run", run_id=run_id, wait_s=50))
+
+        async with served(tmp_path) as place:
+            started = asyncio.Event()
+            waiting = asyncio.create_task(wait(place.url, await place.key("olga", "task.shell"), started))
+            await started.wait()
             await until(lambda: place.rota.bus.is_watched)
-        waited = (await waiting).json()["result"]
-        await http.aclose()
-        assert (waited["ended"], waited["run"]["state"]) == (True, "stopped")
+        assert not (await answered.get())["ended"]
+        await asyncio.wait([waiting])
         assert "mcp" not in [task.get_name() for task in asyncio.all_tasks()]
 
     asyncio.run(work())

@@ -1,6 +1,8 @@
 """The surface as an app: the protocol at its root, and the same tools as plain JSON below."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOTS = ("", "/", "/mcp", "/mcp/")
 ACTOR = "rota.actor"
+# Requests that are under way when the server stops are answered within this; waits end at once.
+LAST_WORDS_S = 0.5
 
 
 def app(rota: Rota, authenticate: Authenticate | None = None) -> "McpApp":
@@ -67,7 +71,8 @@ class McpApp:
         except Exception as error:
             await answer_error(error, render_problem).send(send)
             return
-        await manager.handle_request({**scope, ACTOR: actor}, receive, send)
+        with self._sessions.using():
+            await manager.handle_request({**scope, ACTOR: actor}, receive, send)
 
 
 class Sessions:
@@ -77,6 +82,20 @@ class Sessions:
         self._rota = rota
         self._begun: asyncio.Future[StreamableHTTPSessionManager] | None = None
         self._holder: asyncio.Task[None] | None = None
+        self._users = 0
+        self._unused = asyncio.Event()
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """For the time of a request: the server's end waits for it a little."""
+        self._users += 1
+        self._unused.clear()
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._unused.set()
 
     async def get(self) -> "StreamableHTTPSessionManager":
         if self._begun is None:
@@ -91,10 +110,17 @@ class Sessions:
             async with manager.run():
                 begun.set_result(manager)
                 await self._rota.bus.signal("closing").wait()
+                await self._last_words()
         except Exception as error:
             begun.set_exception(error)
         finally:
             self._begun = None
+
+    async def _last_words(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                while self._users:
+                    await self._unused.wait()
 
     async def _call(self, request: Any, name: str, arguments: dict[str, Any]) -> wire.Called:
         return await call_tool(self._rota, request.scope[ACTOR], name, arguments)

@@ -1,5 +1,9 @@
 """Tools for runs, their logs, events, and what pipelines can call."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
 from rota.core.run import Receipt
 from rota.core.states import ENDED
 from rota.http.paging import Page, decode_cursor, page_of
@@ -10,6 +14,8 @@ from rota.surfaces.mcp.asking import Ask
 from rota.surfaces.native import translate
 from rota.surfaces.native.wire import Event, Run, StepList
 from rota.tools import ToolInfo
+
+T = TypeVar("T")
 
 
 async def list_runs(ask: Ask) -> Page[Run]:
@@ -31,12 +37,18 @@ async def list_steps(ask: Ask) -> StepList:
 
 
 async def wait_run(ask: Ask) -> wire.Waited:
-    run = await runs.wait_run(ask.rota, ask.actor, ask.given.run_id, ask.given.wait_s)
+    run_id = ask.given.run_id
+    waited = await _while_serving(ask, runs.wait_run(ask.rota, ask.actor, run_id, ask.given.wait_s))
+    run = waited or await runs.get_run(ask.rota, ask.actor, run_id)
     return wire.Waited(translate.run_wire(run), run.state in ENDED)
 
 
 async def cancel_run(ask: Ask) -> Receipt:
-    return await runs.cancel_run(ask.rota, ask.actor, ask.given.run_id, wait_s=ask.given.wait_s)
+    asked = await runs.cancel_run(ask.rota, ask.actor, ask.given.run_id)
+    if asked.ended_at is not None or not ask.given.wait_s:
+        return asked
+    await _while_serving(ask, runs.wait_run(ask.rota, ask.actor, ask.given.run_id, ask.given.wait_s))
+    return await runs.cancel_run(ask.rota, ask.actor, ask.given.run_id)
 
 
 async def read_log(ask: Ask) -> LogPage:
@@ -51,6 +63,17 @@ async def publish_event(ask: Ask) -> Event:
 async def list_step_tools(ask: Ask) -> wire.StepTools:
     toolbox = ask.rota.tools
     return wire.StepTools([_tool(info) for info in [*toolbox.describe(), *await toolbox.describe_families()]])
+
+
+async def _while_serving(ask: Ask, waiting: Coroutine[Any, Any, T]) -> T | None:
+    """What comes of waiting, or None when the server stops first."""
+    task, closing = asyncio.create_task(waiting), asyncio.create_task(ask.rota.bus.signal("closing").wait())
+    try:
+        await asyncio.wait((task, closing), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        task.cancel()
+        closing.cancel()
 
 
 def _tool(info: ToolInfo) -> wire.StepTool:
