@@ -101,6 +101,7 @@ def test_a_date_that_february_lacks_waits_for_the_next_month() -> None:
         ("FREQ=DAILY;INTERVAL=0", "INTERVAL '0' is out of range"),
         ("FREQ=DAILY;INTERVAL=99999999999", "INTERVAL '99999999999' is out of range"),
         ("FREQ=DAILY;COUNT=0", "COUNT '0'"),
+        ("DTSTART:99990101T000000Z\nRRULE:FREQ=MONTHLY", "too near to an end of time"),
         ("FREQ=DAILY;COUNT=2;UNTIL=20270101", "exclude each other"),
         ("FREQ=DAILY;UNTIL=tomorrow", "UNTIL 'TOMORROW'"),
         ("FREQ=DAILY;UNTIL=20270230", "UNTIL '20270230'"),
@@ -249,3 +250,18 @@ def test_a_search_without_end_gives_up_soon(expr: str) -> None:
     with pytest.raises(Invalid, match="never fires"):
         rule(f"DTSTART:20060101T000000\n{expr}")
     assert perf_counter() - start < 0.2
+
+
+@pytest.mark.parametrize("timezone", ["Asia/Tokyo", "UTC", "America/New_York"])
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "FREQ=YEARLY;UNTIL=99991231T235959Z",
+        "FREQ=YEARLY;BYMONTH=1\nRDATE:99991231T235959Z",
+        "DTSTART:00010101T000000Z\nRRULE:FREQ=YEARLY",
+    ],
+)
+def test_moments_at_the_ends_of_time_mean_for_ever_in_every_zone(expr: str, timezone: str) -> None:
+    planned = rule(expr, timezone).next_after(ANCHOR)
+    assert planned is not None
+    assert planned.at < datetime(2027, 2, 1, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -41,6 +42,8 @@ class RRuleSchedule(Struct, frozen=True, tag_field="kind", tag="rrule", forbid_u
             pattern = _pattern(recurrence, clock, terms.anchor_at)
         except BadRule as error:
             raise Invalid.at("expr", str(error), self.expr[:LONGEST_EXPR]) from None
+        except (ValueError, OverflowError):
+            raise Invalid.at("expr", "has a start too near to an end of time", self.expr[:LONGEST_EXPR]) from None
         interval_like = any(rule.freq in UNITS_S for rule in recurrence.rules)
         return WallSchedule(pattern, clock, terms.dst, interval_like=interval_like)
 
@@ -137,9 +140,9 @@ def _until_wall(until: Moment, clock: ZoneClock) -> int:
 
 
 def _wall(moment: Moment, clock: ZoneClock) -> int:
-    """A written moment on the schedule's wall clock."""
-    if moment.is_utc:
-        return wall_of(moment.value.replace(tzinfo=UTC), clock)
-    if moment.zone and moment.zone != clock.zone.key:
-        return wall_of(moment.value.replace(tzinfo=get_clock(moment.zone, "expr").zone), clock)
+    """A written moment on the schedule's wall clock. At the ends of time, where people write "for ever", hours do not matter."""
+    written = get_clock(moment.zone, "expr").zone if moment.zone and moment.zone != clock.zone.key else None
+    with suppress(OverflowError):
+        if moment.is_utc or written:
+            return wall_of(moment.value.replace(tzinfo=written or UTC), clock)
     return wall_seconds(moment.value)
