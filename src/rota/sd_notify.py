@@ -19,10 +19,6 @@ class ServiceManager:
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._watchdog_s = _watchdog_s(environ)
 
-    @property
-    def is_there(self) -> bool:
-        return bool(self._address)
-
     def tell(self, state: str) -> None:
         """Send one state, such as `READY=1`."""
         if not self._address:

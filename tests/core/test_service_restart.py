@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rota.core.errors import Invalid
 from rota.core.outcome import Outcome
-from rota.core.service import Dependency, Instance, ServicePolicy, after_exit, check_dependencies, ready_at, start_order
+from rota.core.service import Dependency, Instance, ServicePolicy, after_exit, check_dependencies, ready_at
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 FAILED = Outcome(state="failed", exit_code=1)
@@ -71,12 +70,3 @@ def test_names_that_do_not_exist_and_cycles_are_named():
     assert "no service is named 'nobody'" in texts
     assert "a service cannot wait for itself" in texts
     assert any("a -> b -> c -> a" in text for text in texts)
-
-
-def test_services_start_by_order_then_name():
-    assert start_order({"b": [], "a": [], "z": []}, {"z": -1}) == ["z", "a", "b"]
-
-
-def test_an_order_that_cannot_be_is_refused():
-    with pytest.raises(Invalid):
-        start_order({"a": ["a"]}, {})

@@ -46,7 +46,6 @@ def test_an_abstract_address_is_understood() -> None:
 
 
 def test_without_systemd_nothing_happens() -> None:
-    assert not ServiceManager({}).is_there
     ServiceManager({}).tell(READY)
     ServiceManager({"NOTIFY_SOCKET": "/nonexistent/socket"}).tell(READY)
 

@@ -15,5 +15,5 @@ def is_duplicate(window_s: float, last_created_at: datetime | None, last_is_live
 
 
 def queue_order(priority: int, due_at: datetime, run_id: str) -> tuple[int, datetime, str]:
-    """Priority first (1 is the most urgent), then due time, then age. The store's claim orders by the same three."""
+    """Priority first (1 is the most urgent), then due time, then age. The store's statements order by the same three."""
     return (priority, due_at, run_id)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
-from rota.core.errors import Invalid, Problem
+from rota.core.errors import Problem
 from rota.core.outcome import Outcome
 from rota.core.policy import Backoff, Seconds, SomeSeconds
 from rota.core.retry import RESTART_CAP_S, curve_s
@@ -115,17 +115,6 @@ def check_dependencies(depends_on: Mapping[str, Iterable[str]]) -> list[Problem]
     if cycle and len(cycle) > 2:
         problems.append(Problem(f"services.{cycle[0]}.depends_on", "the services wait for each other: " + " -> ".join(cycle)))
     return problems
-
-
-def start_order(depends_on: Mapping[str, Iterable[str]], order: Mapping[str, int]) -> list[str]:
-    """Names in the order they start: ascending `order`, then name. Dependants are delayed at run time, not here.
-
-    Raises Invalid if the dependencies do not fit together.
-    """
-    problems = check_dependencies(depends_on)
-    if problems:
-        raise Invalid("the services' dependencies do not fit together", problems)
-    return sorted(depends_on, key=lambda name: (order.get(name, 0), name))
 
 
 def _find_cycle(graph: Mapping[str, Iterable[str]]) -> list[str] | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from rota.core.limit import queue_order
 from rota.core.outcome import StopCause
 from rota.core.overlap import Occupancy
 from rota.core.run import Run
@@ -135,10 +136,6 @@ def _candidate(row: Row) -> Candidate:
     return Candidate(row[0], row[1], from_us(row[2]), from_us(row[3]), *row[4:])
 
 
-def _queue_order(candidate: Candidate) -> tuple[int, datetime, str]:
-    return (candidate.priority, candidate.due_at, candidate.run_id)
-
-
 def list_new(c: Connection, now: datetime, limit: int) -> list[Candidate]:
     """Runs that are due and not judged yet, in queue order."""
     values = (to_us(now), limit) * len(PRIORITIES)
@@ -207,7 +204,7 @@ def list_held(c: Connection, task_ids: Sequence[str], keys: Sequence[str], limit
     queues = [(HELD_BY_TASK, task_id) for task_id in set(task_ids)] + [(HELD_BY_KEY, key) for key in set(keys)]
     share = max(1, limit // max(1, len(queues)))
     heads = {row[0]: row for statement, name in queues for row in c.rows(statement, (name, share))}
-    return sorted(map(_candidate, heads.values()), key=_queue_order)
+    return sorted(map(_candidate, heads.values()), key=lambda each: queue_order(each.priority, each.due_at, each.run_id))
 
 
 def list_tasks_with_held(c: Connection) -> list[str]:
@@ -243,9 +240,7 @@ def claim_direct(c: Connection, run_ids: Sequence[str], holder: str, now: dateti
 
 
 def _in_queue_order(rows: list[Row]) -> list[Run]:
-    # Columns 12, 5 and 0 are priority, due_at and id.
-    rows.sort(key=lambda row: (row[12], row[5], row[0]))
-    return [from_row(row) for row in rows]
+    return sorted(map(from_row, rows), key=lambda run: queue_order(run.priority, run.due_at, run.id))
 
 
 def release(c: Connection, rows: Sequence[tuple[str, int]], now: datetime, due_at: datetime) -> list[str]:
