@@ -76,7 +76,8 @@ class Listeners:
             bound.bind((host, int(port)))
         except OSError as error:
             bound.close()
-            raise Unavailable(f"cannot listen on {address}: {error.strerror or error}") from error
+            hint = "give another address with --listen or in the settings"
+            raise Unavailable(f"cannot listen on {address}: {error.strerror or error}", hint=hint) from error
         self._add(bound, behind_proxies(app, self._trusted))
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         return f"{shown}:{bound.getsockname()[1]}"
