@@ -112,6 +112,8 @@ class Sessions:
                 await self._rota.bus.signal("closing").wait()
                 await self._last_words()
         except Exception as error:
+            if begun.done():
+                raise
             begun.set_exception(error)
         finally:
             self._begun = None
