@@ -19,6 +19,7 @@ from bench import (
     log_capture,
     pipeline,
     run_list,
+    runwisp,
     spawn,
     start_latency,
     startup,
@@ -45,6 +46,7 @@ BENCHES: dict[str, Bench] = {
     "create_tasks": create_tasks.measure,
     "drain": drain.measure,
     "pipeline": pipeline.measure,
+    "runwisp": runwisp.measure,
     "store": store.measure,
 }
 

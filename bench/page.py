@@ -1,4 +1,7 @@
-"""`python -m bench.page RESULTS.json`: puts measured figures into the table of docs/performance.md."""
+"""`python -m bench.page [--add] RESULTS.json`: puts measured figures into the table of docs/performance.md.
+
+With `--add` the rows that are there stay, but for those of the same names. For figures that have names of their own.
+"""
 
 import sys
 from pathlib import Path
@@ -23,11 +26,21 @@ class Results(Struct):
 
 
 def main() -> None:
-    results = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Results)
+    results = msgspec.json.decode(Path(sys.argv[-1]).read_bytes(), type=Results)
     text = PAGE.read_text()
     head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    PAGE.write_text(f"{head}{BEGIN}\n{describe(results.machine)}\n\n{table(results.figures)}{END}{tail}")
+    before, _, tail = rest.partition(END)
+    if "--add" in sys.argv:
+        shown = with_rows(before, results.figures)
+    else:
+        shown = f"\n{describe(results.machine)}\n\n{table(results.figures)}"
+    PAGE.write_text(f"{head}{BEGIN}{shown}{END}{tail}")
+
+
+def with_rows(before: str, figures: list[Figure]) -> str:
+    names = {f"| {each.name} " for each in figures}
+    kept = [line for line in before.splitlines(keepends=True) if line[: line.find("|", 1)] not in names]
+    return "".join([*kept, *map(row, figures)])
 
 
 def describe(machine: Machine) -> str:
