@@ -17,6 +17,7 @@ from rota.ops import runs as run_ops
 from rota.ops import starts
 from rota.ops.installation import apply_file_tasks
 from rota.store import admission
+from rota.store.documents import to_text
 
 HOURLY = CronSchedule("0 * * * *")
 HOUR = 3600.0
@@ -164,3 +165,12 @@ def test_line_8_fixed_times_fire_once_where_spring_takes_their_hour_away(world: 
     assert datetime(2026, 3, 29, 1, 0, tzinfo=UTC) in spring  # 02:30 is not there: 03:00 CEST
     assert len(world.runs(prague)) == 27
     assert len(world.runs(every)) == (datetime(2026, 3, 30, tzinfo=UTC) - at(0)) // timedelta(minutes=30)
+
+
+def test_a_schedule_that_this_machine_cannot_read_any_more_keeps_nobody_else_from_their_slots(world: World) -> None:
+    lost, other = world.add("lost", schedule=HOURLY), world.add("other", schedule=HOURLY)
+    moved = to_text(lost.spec).replace('"timezone":null', '"timezone":"Europe/Atlantis"')
+    world.write(lambda c: c.run("UPDATE tasks SET doc = ?, version = 2 WHERE id = ?", (moved, lost.id)))
+    world.restart()
+    world.go(HOUR + 100)
+    assert (world.states(lost), world.states(other)) == ([], ["succeeded"])

@@ -2,10 +2,16 @@
 
 from collections.abc import Iterable
 
+import structlog
+
+from rota.core.errors import Invalid
 from rota.core.schedule import Schedule, compile_schedule
+from rota.core.schedule.planned import Never
 from rota.core.task import Status, Task
 from rota.store import tasks
 from rota.store.database import Connection
+
+log = structlog.get_logger()
 
 
 class KnownTasks:
@@ -42,11 +48,19 @@ class KnownTasks:
     def schedule(self, task: Task) -> Schedule:
         version, schedule = self._schedules.get(task.id, (None, None))
         if schedule is None or version != task.version:
-            schedule = compile_schedule(
-                task.spec.schedule, dst=task.spec.policy.dst, anchor_at=task.anchor_at, default_timezone=self._default_timezone
-            )
+            schedule = self._compile(task)
             self._schedules[task.id] = (task.version, schedule)
         return schedule
+
+    def _compile(self, task: Task) -> Schedule:
+        try:
+            return compile_schedule(
+                task.spec.schedule, dst=task.spec.policy.dst, anchor_at=task.anchor_at, default_timezone=self._default_timezone
+            )
+        except Invalid as error:
+            # It was readable when it was stored: a zone has gone from the machine. The others are to go on.
+            log.error("a task is not planned: its schedule cannot be read any more", task=task.name, why=error.message)
+            return Never()
 
     def forget(self) -> None:
         """After a transaction that failed: what was read in it may never have been."""
