@@ -13,36 +13,45 @@ from rota.store.database import Connection
 
 log = structlog.get_logger()
 
+# Tasks kept decoded, and as many again that were read before those.
+MOST_KNOWN = 20_000
+
 
 class KnownTasks:
     """Documents and compiled schedules, decoded again only when a task's version or status has changed.
 
     What belongs to neither is not fresh in these tasks: the cursor and the next slot.
+    Read and changed in the database's thread, asked and forgotten in the event loop's: so nothing found is looked up twice.
     """
 
     def __init__(self, default_timezone: str = "UTC") -> None:
         self._default_timezone = default_timezone
         self._tasks: dict[str, Task] = {}
+        self._older: dict[str, Task] = {}
         self._schedules: dict[str, tuple[int, Schedule]] = {}
 
     def get(self, c: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
         """Tasks by id. One that is gone is left out."""
         versions = tasks.list_versions(c, task_ids)
-        stale = [task_id for task_id, version in versions.items() if not self._is_fresh(task_id, *version)]
-        if stale:
-            self._tasks.update(tasks.get_tasks(c, stale))
-        return {task_id: self._tasks[task_id] for task_id in versions}
+        found = {task_id: self._find_fresh(task_id, *version) for task_id, version in versions.items()}
+        stale = [task_id for task_id, task in found.items() if task is None]
+        read = tasks.get_tasks(c, stale) if stale else {}
+        self.note(read.values())
+        return {task_id: task or read[task_id] for task_id, task in found.items()}
 
     def note(self, tasks_: Iterable[Task]) -> None:
         """Take over tasks that were read elsewhere."""
+        if len(self._tasks) >= MOST_KNOWN:
+            # Where each piece of work is a task of its own there is no end of them. Those of late are known a while longer.
+            self._older, self._tasks, self._schedules = self._tasks, {}, {}
         self._tasks.update((task.id, task) for task in tasks_)
 
     def task(self, task_id: str) -> Task:
-        """One that was read before."""
-        return self._tasks[task_id]
+        """One that was read just before. Raises KeyError."""
+        return self._find(task_id) or self._tasks[task_id]
 
     def owner_id(self, task_id: str) -> str | None:
-        task = self._tasks.get(task_id)
+        task = self._find(task_id)
         return task.owner_id if task else None
 
     def schedule(self, task: Task) -> Schedule:
@@ -64,9 +73,11 @@ class KnownTasks:
 
     def forget(self) -> None:
         """After a transaction that failed: what was read in it may never have been."""
-        self._tasks.clear()
-        self._schedules.clear()
+        self._tasks, self._older, self._schedules = {}, {}, {}
 
-    def _is_fresh(self, task_id: str, version: int, status: Status) -> bool:
-        task = self._tasks.get(task_id)
-        return task is not None and (task.version, task.status) == (version, status)
+    def _find(self, task_id: str) -> Task | None:
+        return self._tasks.get(task_id) or self._older.get(task_id)
+
+    def _find_fresh(self, task_id: str, version: int, status: Status) -> Task | None:
+        task = self._find(task_id)
+        return task if task is not None and (task.version, task.status) == (version, status) else None
