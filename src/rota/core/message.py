@@ -125,7 +125,7 @@ def fill(template: str, note: Note, tail: Sequence[str] = (), url: str | None = 
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
-            raise Invalid(f"a template has no field {match[1]}", hint=f"The fields are {', '.join(FIELDS)}.")
+            raise Invalid(f"a template has no field {match[1]}", hint=f"the fields are {', '.join(FIELDS)}")
         return values[match[1]]
 
     return _FIELD.sub(value, template)

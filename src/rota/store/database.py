@@ -64,7 +64,7 @@ class Database:
     async def backup(self, path: str | Path) -> None:
         """Copy a SQLite database to a file while it is in use, as of one moment. Invalid for any other database."""
         if not isinstance(self._driver, SqliteDriver) or not self._driver.is_shared:
-            raise Invalid("only a SQLite file is copied by Rota", hint="Use pg_dump.")
+            raise Invalid("only a SQLite file is copied by Rota", hint="use pg_dump")
         await asyncio.to_thread(backup, self._driver.path, path)
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ def claim_key(c: Connection, actor_id: str, key: str, request_hash: str, run_id:
         return None
     stored_hash, stored_run_id = c.rows(FIND, (actor_id, key))[0]
     if stored_hash != request_hash:
-        raise Conflict(f"the idempotency key {key!r} was used for another request", hint="Use a new key for a new request.")
+        raise Conflict(f"the idempotency key {key!r} was used for another request", hint="use a new key for a new request")
     return str(stored_run_id)
 
 

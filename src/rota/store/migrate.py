@@ -81,12 +81,12 @@ def refuse_unknown(applied: dict[int, str], known: list[Migration]) -> None:
     checksums = {migration.number: migration.checksum for migration in known}
     newest = max(applied, default=0)
     if newest not in checksums and newest:
-        hint = "Use that version or a newer one, or restore the backup made before it was upgraded."
+        hint = "use that version or a newer one, or restore the backup made before it was upgraded"
         raise Conflict(f"the database was made by a newer version of Rota (migration {newest})", hint=hint)
     for number, checksum in applied.items():
         if checksums.get(number) != checksum:
             raise Conflict(
-                f"migration {number} is not the one that this database was made with", hint="Install the released version."
+                f"migration {number} is not the one that this database was made with", hint="install the released version"
             )
 
 

@@ -53,7 +53,7 @@ def take_ownership(directory: str | Path) -> Ownership:
     except BlockingIOError as error:
         holder = os.pread(file, 20, 0).decode().strip() or "unknown"
         os.close(file)
-        hint = "Stop that one first, or choose another directory with --data."
+        hint = "stop that one first, or choose another directory with --data"
         raise Conflict(f"a server with pid {holder} already runs on {path}", hint=hint) from error
     os.truncate(file, 0)
     os.pwrite(file, f"{os.getpid()}\n".encode(), 0)

@@ -129,11 +129,11 @@ def name_error(error: BaseException, lost: bool) -> BaseException:
     psycopg = load_psycopg()
     state = getattr(error, "sqlstate", None) or ""
     if lost:
-        return Unavailable(UNKNOWN_OUTCOME, hint="Look whether it was made before you try again.")
+        return Unavailable(UNKNOWN_OUTCOME, hint="look whether it was made before you try again")
     if state.startswith(TROUBLE):
-        return Unavailable(f"the database cannot write now ({error})", hint="Work goes on by itself when it can.")
+        return Unavailable(f"the database cannot write now ({error})", hint="work goes on by itself when it can")
     if state.startswith(AGAIN):
-        return Contended(f"another process changed the same rows ({error})", hint="Try again.")
+        return Contended(f"another process changed the same rows ({error})", hint="try again")
     if isinstance(error, psycopg.IntegrityError):
         return Conflict(f"the change does not fit what is stored ({error})")
     if isinstance(error, psycopg.DataError):
@@ -166,10 +166,10 @@ class PostgresDriver(Driver):
         try:
             raw = self._psycopg.connect(self.url, autocommit=True, **SESSION)
         except self._psycopg.ProgrammingError:  # its words repeat parts of the URL, and so of the password
-            hint = "Write what is special in its user and its password as %XX."
+            hint = "write what is special in its user and its password as %XX"
             raise Invalid("the URL of the database cannot be read", hint=hint) from None
         except self._psycopg.OperationalError as error:
-            raise Unavailable(f"the database does not answer ({error})", hint="Is the server up, and the URL right?") from error
+            raise Unavailable(f"the database does not answer ({error})", hint="is the server up, and the URL right?") from error
         configure(raw)
         if self.schema is not None:
             raw.execute(f"SET search_path TO {quote(self.schema)}")

@@ -130,12 +130,12 @@ def translate(error: BaseException) -> BaseException:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in STORAGE_TROUBLE:
         return Unavailable(
-            f"{STORAGE_TROUBLE[code]} ({error})", hint="Free space or repair the disk; work goes on by itself then."
+            f"{STORAGE_TROUBLE[code]} ({error})", hint="free space or repair the disk; work goes on by itself then"
         )
     if code in BUSY:
-        return Contended(f"another process holds the database ({error})", hint="Try again.")
+        return Contended(f"another process holds the database ({error})", hint="try again")
     if code in DAMAGED:
-        return Unavailable(f"the database is damaged ({error})", hint="Restore a backup.")
+        return Unavailable(f"the database is damaged ({error})", hint="restore a backup")
     if isinstance(error, sqlite3.IntegrityError):
         return Conflict(f"the change does not fit what is stored ({error})")
     return error
@@ -146,7 +146,7 @@ class SqliteDriver(Driver):
 
     def __init__(self, path: str | Path) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
-            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old", hint="Rota needs 3.37 or newer.")
+            raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old", hint="Rota needs 3.37 or newer")
         self.path = str(path)
         self.is_shared = self.path != MEMORY
 
@@ -174,7 +174,7 @@ class SqliteDriver(Driver):
                 raw.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable(f"{self.path}: {error}", hint="Is it a database that this user may write?") from error
+            raise Unavailable(f"{self.path}: {error}", hint="is it a database that this user may write?") from error
         return SqliteConnection(raw, begin)
 
 
@@ -185,7 +185,7 @@ def check(c: SqliteConnection) -> None:
     except sqlite3.DatabaseError as error:
         raise translate(error) from error
     if found != [("ok",)]:
-        raise Unavailable(f"the database is damaged: {found[0][0]}", hint="Restore a backup.")
+        raise Unavailable(f"the database is damaged: {found[0][0]}", hint="restore a backup")
 
 
 def make_private(path: str | Path) -> None:

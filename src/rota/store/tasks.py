@@ -186,7 +186,7 @@ def update_spec(
     _refuse_taken_name(c, task, spec.name)
     values = (doc, *_searched(spec), to_us_or_none(anchor_at), to_us(updated_at), task_id, version)
     if c.run(UPDATE_SPEC, values) == 0:
-        raise Conflict(f"the task {task.name} was changed meanwhile", hint="Read it again and repeat the change.")
+        raise Conflict(f"the task {task.name} was changed meanwhile", hint="read it again and repeat the change")
     return get_task(c, task_id)
 
 
@@ -237,7 +237,7 @@ def _refuse_taken_name(c: Connection, task: Task, name: str) -> None:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"there is a task named {name} already", hint="Choose another name.")
+    return Conflict(f"there is a task named {name} already", hint="choose another name")
 
 
 def _searched(spec: TaskSpec) -> tuple[str, str | None, int, float, str | None, str | None]:

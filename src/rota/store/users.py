@@ -129,7 +129,7 @@ def remove_user(c: Connection, user_id: str, at: datetime) -> bool:
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"there is a user named {name} already", hint="Choose another name.")
+    return Conflict(f"there is a user named {name} already", hint="choose another name")
 
 
 def _list(words: Iterable[str] | None) -> str | None:
