@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.listening import Heard, Listener, listening
 from tests.surfaces.runwisp.serving import Place, serving
 
+from rota.ops import machine
 from rota.surfaces import runwisp
 
 
@@ -316,3 +318,33 @@ def test_the_machine_and_the_server_tell_how_they_are(tmp_path: Path) -> None:
 
     toml = '[daemon]\nmetrics_enabled = true\n[scheduler]\ntimezone = "Europe/Rome"\n[tasks.t]\nrun = "true"'
     served(tmp_path, toml, talk)
+
+
+def test_who_watches_hears_of_the_machine_and_of_a_changed_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "EVERY_S", 0.02)
+
+    async def talk(place: Place) -> None:
+        async with listening(place.app, "/api/stream") as listener:
+            told = [await listener.next() for _ in range(2)]
+            (place.folder / "runwisp.toml").write_text("[tasks.other]\nrun = 'true'\n")
+            while told[-1] and told[-1].kind != "config.stale":
+                told.append(await listener.next())
+            assert [event and event.kind for event in told[:2]] == ["ping", "system"]
+            assert told[1] and set(told[1].data["sample"]) == {"ts", "cpu", "mem", "mem_used", "mem_total"}
+            assert told[-1] and told[-1].data == {"stale": True}
+
+    served(tmp_path, '[tasks.t]\nrun = "true"', talk)
+
+
+def test_a_wait_ends_with_its_time_and_the_live_run_cannot_be_deleted(tmp_path: Path) -> None:
+    async def talk(place: Place) -> None:
+        run = await place.post("/api/tasks/t/run?wait=true&wait_timeout=1")
+        assert run["status"] == "running"
+        path = f"/api/tasks/t/runs/{run['id']}"
+        assert (await place.client.delete(path)).status_code == 409
+        assert await place.post(f"{path}/stop") == {"message": "stopping"}
+        await place.until_runs("t", "stopped")
+        assert (await place.client.post(f"{path}/stop")).status_code == 400
+        assert (await place.client.delete(path)).status_code == 204
+
+    served(tmp_path, '[tasks.t]\nrun = "sleep 30"\ngraceful_stop = "0s"', talk)

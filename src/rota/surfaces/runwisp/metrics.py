@@ -16,7 +16,7 @@ __all__ = ["MEDIA_TYPE", "metrics_text"]
 
 def metrics_text(rota: Rota, active: Iterable[Active], last_failure_at: datetime | None) -> bytes:
     """All families, ended by `# EOF`. Counters count from the start of this server."""
-    vitals, sample = rota.vitals, rota.machine.take()
+    vitals, sample = rota.vitals, rota.machine.samples()[-1]
     uptime_s = (rota.clock.now() - vitals.started_at).total_seconds()
     lines = [
         *family("runwisp_build", "info", "The version that runs."),
