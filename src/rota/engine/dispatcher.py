@@ -120,6 +120,8 @@ class Dispatcher:
 
     def _hand_over(self, done: Dispatched) -> None:
         engine = self._engine
+        # Before they start: so that who watches has not to wait until the loop has begun with all of them.
+        engine.announce((claim.run for claim in done.claims), "run.started")
         self._runner.start(done.claims)
         for run_id, cause in done.stops:
             self._runner.ask_stop(run_id, cause)
@@ -127,7 +129,6 @@ class Dispatcher:
         engine.vitals.running = self._runner.busy
         if any(claim.run.instance is not None for claim in done.claims):
             engine.bus.wake("supervisor")  # what depends on this service is to know that it is up
-        engine.announce((claim.run for claim in done.claims), "run.started")
         if done.ended or engine.rules.routes:
             engine.bus.wake("notifier")
         engine.announce(done.ended)

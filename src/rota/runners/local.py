@@ -74,6 +74,8 @@ class LocalRunner:
         return len(self._going)
 
     def start(self, claims: Sequence[Claim]) -> None:
+        if not claims:
+            return
         if not self._sealed:  # not earlier: our listeners have been opened since
             seal_descriptors()
             self._sealed = True
