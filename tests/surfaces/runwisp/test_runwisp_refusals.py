@@ -188,5 +188,6 @@ def test_the_description_names_every_route_and_its_schemas_are_served(rota: Rota
                 assert route.method.lower() in found["paths"][route.path]
             for name in ("Task", "Run", "ErrorModel"):
                 assert "properties" in await place.get(f"/schemas/{name}.json")
+            assert (await place.get("/schemas/RunPage.json"))["properties"]["runs"]["items"] == {"$ref": "Run.json"}
 
     asyncio.run(ask())

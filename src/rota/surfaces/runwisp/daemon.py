@@ -94,9 +94,21 @@ def _text(passed: timedelta) -> str:
 
 
 def shape_of(name: str, described: dict[str, Any]) -> dict[str, Any]:
-    """One of the described shapes. Raises NotFound."""
+    """One of the described shapes, which refers to others as they are served beside it. Raises NotFound."""
     shapes = described["components"]["schemas"]
     if name not in shapes:
         raise NotFound(f"there is no schema {name[:100]}")
-    found: dict[str, Any] = shapes[name]
+    found: dict[str, Any] = _with_neighbours(shapes[name])
     return found
+
+
+def _with_neighbours(shape: Any) -> Any:
+    if isinstance(shape, list):
+        return [_with_neighbours(each) for each in shape]
+    if isinstance(shape, dict):
+        return {key: _neighbour(value) if key == "$ref" else _with_neighbours(value) for key, value in shape.items()}
+    return shape
+
+
+def _neighbour(reference: str) -> str:
+    return f"{reference.removeprefix('#/components/schemas/')}.json"
