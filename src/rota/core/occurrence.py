@@ -31,6 +31,7 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     reason: Reason | None
     exit_code: int | None
     error: str | None
+    output: Any
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -60,6 +61,7 @@ def latest(run: Run, attempts: Sequence[Attempt]) -> Occurrence:
         reason=run.reason,
         exit_code=exit_code(run.state, None if waits else run.exit_code),
         error=run.error,
+        output=None if waits else run.output,
         created_at=created_at,
         started_at=None if waits else run.started_at,
         ended_at=ended_at,
@@ -85,6 +87,7 @@ def _ended(run: Run, attempts: Sequence[Attempt], attempt: Attempt) -> Occurrenc
         reason=attempt.reason,
         exit_code=exit_code(attempt.state, attempt.exit_code),
         error=attempt.error,
+        output=attempt.output,
         created_at=attempt.created_at if attempt.number > 1 else _created_at(run),
         started_at=attempt.started_at,
         ended_at=attempt.ended_at,

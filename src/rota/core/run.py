@@ -70,6 +70,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     error: str | None = None
     reason: Reason | None = None
     first_line: int = 0
+    output: Any = None
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

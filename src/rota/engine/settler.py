@@ -196,6 +196,7 @@ class Settler:
             error=outcome.error,
             reason=outcome.reason,
             next_line=each.finished.next_line,
+            output=outcome.output,
         )
 
     def _judge_all(self, c: Connection, batch: Sequence[Finished], found: Sequence[Run], now: datetime) -> list[Judged]:

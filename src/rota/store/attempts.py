@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from rota.core.run import Attempt
 from rota.store.connection import Connection, Row
+from rota.store.documents import from_text
 from rota.store.moments import from_us
 
-COLUMNS = "run_id, number, id, state, reason, created_at, started_at, ended_at, exit_code, error, first_line"
+COLUMNS = "run_id, number, id, state, reason, created_at, started_at, ended_at, exit_code, error, first_line, output"
 OF_RUN = f"SELECT {COLUMNS} FROM attempts WHERE run_id = ? ORDER BY number"
 UPTIMES = "SELECT ended_at - started_at FROM attempts WHERE run_id = ? ORDER BY number DESC LIMIT ?"
 OF_RUNS = f"SELECT {COLUMNS} FROM attempts WHERE run_id IN ({{values}})"
@@ -32,7 +33,7 @@ def list_uptimes(c: Connection, run_id: str, limit: int) -> list[float]:
 
 def from_row(row: Row) -> Attempt:
     """The attempt of a row that was read as COLUMNS."""
-    run_id, number, attempt_id, state, reason, created_at, started_at, ended_at, exit_code, error, first_line = row
+    run_id, number, attempt_id, state, reason, created_at, started_at, ended_at, exit_code, error, first_line, output = row
     return Attempt(
         id=attempt_id,
         run_id=run_id,
@@ -45,4 +46,5 @@ def from_row(row: Row) -> Attempt:
         exit_code=exit_code,
         error=error,
         first_line=first_line,
+        output=from_text(output),
     )

@@ -24,11 +24,12 @@ SETTLE = f"""
     FROM given WHERE {HELD} RETURNING id"""
 # The ended attempt of each run that is still held.
 KEEP_ATTEMPT = f"""
-    WITH given (run_id, old_fence, new_state, at, code, message, why) AS ({{values}})
+    WITH given (run_id, old_fence, new_state, at, code, message, why, result) AS ({{values}})
     INSERT INTO attempts (id, run_id, task_id, number, state, reason, created_at, started_at, ended_at, exit_code, error,
-        first_line)
+        first_line, output)
     SELECT COALESCE(runs.attempt_id, runs.id), runs.id, runs.task_id, runs.attempt, given.new_state, given.why,
-        COALESCE(runs.attempt_at, runs.created_at), runs.started_at, given.at, given.code, given.message, runs.first_line
+        COALESCE(runs.attempt_at, runs.created_at), runs.started_at, given.at, given.code, given.message, runs.first_line,
+        given.result
     FROM given JOIN runs ON {HELD} RETURNING run_id"""
 # Waits for its retry, unless it was asked to stop meanwhile: then there is no further attempt.
 RETRY = f"""
@@ -80,6 +81,7 @@ class RetrySettlement(Struct, frozen=True):
     error: str | None = None
     reason: Reason | None = None
     next_line: int = 0
+    output: Any = None
 
 
 def settle(c: Connection, rows: Sequence[Settlement]) -> list[str]:
@@ -105,8 +107,11 @@ def settle_retry(c: Connection, rows: Sequence[RetrySettlement]) -> list[str]:
 
     A run that was asked to stop meanwhile gets no further attempt: it is ended as that stop says, and is not among them.
     """
-    attempts = [(r.run_id, r.fence, r.state, to_us(r.ended_at), r.exit_code, without_nul(r.error), r.reason) for r in rows]
-    c.batch(KEEP_ATTEMPT, "text bigint text bigint bigint text text", attempts)
+    attempts = [
+        (r.run_id, r.fence, r.state, to_us(r.ended_at), r.exit_code, without_nul(r.error), r.reason, to_text_or_none(r.output))
+        for r in rows
+    ]
+    c.batch(KEEP_ATTEMPT, "text bigint text bigint bigint text text text", attempts)
     values = [
         (r.run_id, r.fence, *_moments(r), r.exit_code, without_nul(r.error), r.reason, r.next_line, r.next_id) for r in rows
     ]

@@ -104,6 +104,7 @@ TABLES: dict[str, dict[str, str]] = {
         "started_at": "bigint",
         "ended_at": "bigint",
         "exit_code": "integer?",
+        "output": "text?",
         "error": "text?",
         "first_line": "bigint",
         "deleted_at": "bigint?",

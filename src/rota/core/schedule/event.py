@@ -10,7 +10,7 @@ from rota.core.schedule.planned import Never, Schedule, Terms
 LONGEST_TOPIC = 100
 
 
-class EventSchedule(Struct, frozen=True, tag_field="kind", tag="event", forbid_unknown_fields=True):
+class EventSchedule(Struct, frozen=True, tag_field="kind", tag="event", omit_defaults=True, forbid_unknown_fields=True):
     """One run for each event whose topic equals `topic`: case counts, there are no wildcards.
 
     topic     None waits for no event (yet)

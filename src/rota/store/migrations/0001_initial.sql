@@ -142,6 +142,7 @@ CREATE TABLE attempts (
     started_at BIGINT NOT NULL,
     ended_at   BIGINT NOT NULL,
     exit_code  INTEGER,
+    output     TEXT,
     error      TEXT,
     first_line BIGINT NOT NULL DEFAULT 0,
     deleted_at BIGINT,

@@ -93,7 +93,7 @@ def run_wire(occurrence: Occurrence, *, with_errors: bool = True) -> wire.Run:
     run = occurrence.run
     is_latest = occurrence.id == (run.attempt_id or run.id)
     status = STATUSES[occurrence.state]
-    output = run.output if is_latest and occurrence.is_over else None
+    output = occurrence.output if occurrence.is_over else None
     started, ended = occurrence.started_at, occurrence.ended_at
     return wire.Run(
         id=occurrence.id,
