@@ -144,6 +144,13 @@ def test_a_page_of_huge_lines_ends_early_and_goes_on(writer: LogWriter, reader: 
     assert len(first.lines) + len(reader.page(len(first.lines), 400).lines) == 400
 
 
+def test_who_follows_takes_huge_lines_a_few_at_a_time(writer: LogWriter, reader: LogReader) -> None:
+    for at in range(20):
+        writer.write("stdout", (b"x" * 65_000 + b"\n") * 20, at)
+    writer.close(1)
+    assert 1 <= len(reader.page(7, 400, 100_000).lines) <= 10
+
+
 def test_a_look_outlives_rotation_and_deletion(logs: RunLogs, name: LogName, reader: LogReader) -> None:
     writer = logs.writer(name, LogLimit(max_size=4000))
     writer.write("stdout", b"first\n" * 600, 1)

@@ -6,11 +6,11 @@ from rota.logs.follow import Growth, follow
 from rota.logs.index import Stream
 from rota.logs.name import LogName
 from rota.logs.pattern import Pattern
-from rota.logs.reader import LogLine, LogPage, LogReader
+from rota.logs.reader import LONGEST_PAGE_BYTES, LogLine, LogPage, LogReader
 from rota.logs.redraw import LiveRegion
 from rota.logs.writer import LogWriter
 
 __all__ = [
-    "Growth", "LiveRegion", "LogLine", "LogName", "LogPage", "LogReader", "LogWriter", "Pattern", "RunLogs", "Shortage",
-    "Stream", "follow",
+    "LONGEST_PAGE_BYTES", "Growth", "LiveRegion", "LogLine", "LogName", "LogPage", "LogReader", "LogWriter", "Pattern", "RunLogs",
+    "Shortage", "Stream", "follow",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from rota.logs.name import LogPaths
 from rota.logs.pattern import Pattern
 from rota.logs.view import View, open_view
 
-PAGE_BYTES = 16 * 1024 * 1024
+LONGEST_PAGE_BYTES = 16 * 1024 * 1024
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STDERR, _SYSTEM = STREAM_CODES["stderr"], STREAM_CODES["system"]
@@ -55,16 +55,16 @@ class LogReader:
         self._paths = paths
         self._is_live = is_live
 
-    def page(self, from_line: int, limit: int) -> LogPage:
+    def page(self, from_line: int, limit: int, most_bytes: int = LONGEST_PAGE_BYTES) -> LogPage:
         """Up to `limit` lines from `from_line`, a negative one counted from the end. Costs what the page costs, not the log.
 
-        A page ends early after 16 MiB of text.
+        A page ends early after `most_bytes` of text, and the block of up to 256 KiB in which that is.
         """
         with self._view() as view:
             wanted = from_line if from_line >= 0 else max(0, view.total_lines + from_line)
             start = max(wanted, view.first_available)
             return LogPage(
-                lines=self._with_counts(_take(view, start, limit)),
+                lines=self._with_counts(_take(view, start, limit, most_bytes)),
                 first_available=view.first_available,
                 total_lines=view.total_lines,
                 finalized=view.ended,
@@ -126,7 +126,7 @@ class LogReader:
         return open_view(self._paths, self._is_live)
 
 
-def _take(view: View, start: int, limit: int) -> list[LogLine]:
+def _take(view: View, start: int, limit: int, most_bytes: int) -> list[LogLine]:
     lines: list[LogLine] = []
     size = 0
     if limit <= 0:
@@ -134,7 +134,7 @@ def _take(view: View, start: int, limit: int) -> list[LogLine]:
     for record, data in view.blocks(start):
         lines += _split(record, data.decode(errors="replace"), start, limit - len(lines))
         size += len(data)
-        if len(lines) >= limit or size >= PAGE_BYTES:
+        if len(lines) >= limit or size >= most_bytes:
             break
     return lines
 

@@ -10,10 +10,10 @@ from msgspec import Struct, field, structs
 
 from rota.core.actor import Actor
 from rota.core.occurrence import Occurrence
-from rota.logs import LiveRegion, LogLine, LogName, LogPage, LogReader, Stream
+from rota.logs import LONGEST_PAGE_BYTES, LiveRegion, LogLine, LogName, LogPage, LogReader, Stream
 from rota.ops import occurrences
 from rota.ops.context import Rota
-from rota.ops.runlogs import PAGE_LINES, wait_for_growth
+from rota.ops.runlogs import PAGE_BYTES, PAGE_LINES, wait_for_growth
 from rota.store import occurrences as stored
 from rota.store.database import Connection
 
@@ -93,12 +93,12 @@ def _part(c: Connection, occurrence: Occurrence) -> Part:
     return Part(first, end, occurrence.is_over)
 
 
-def _page(reader: LogReader, part: Part, from_line: int, limit: int) -> LogPage:
+def _page(reader: LogReader, part: Part, from_line: int, limit: int, most_bytes: int = LONGEST_PAGE_BYTES) -> LogPage:
     """`from_line` as the attempt counts."""
     whole = reader.page(0, 0)
     end = max(part.first, whole.total_lines) if part.end is None else part.end
     wanted = part.first + from_line if from_line >= 0 else max(part.first, end + from_line)
-    page = reader.page(wanted, max(0, min(limit, end - wanted)))
+    page = reader.page(wanted, max(0, min(limit, end - wanted)), most_bytes)
     return LogPage(
         lines=[structs.replace(line, n=line.n - part.first) for line in page.lines if line.n < end],
         first_available=min(max(0, page.first_available - part.first), end - part.first),
@@ -126,7 +126,7 @@ async def _follow(
                 told, position = _begin(_page(reader, part, 0, 0), from_line, most)
                 if told is not None:
                     yield told
-            page = _page(reader, part, position, PAGE_LINES)
+            page = _page(reader, part, position, PAGE_LINES, PAGE_BYTES)
             if page.lines:
                 missing = page.lines[0].n - position
                 yield Progress(page.lines, page.first_available, position - 1, missing)

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import nullcontext, suppress
+from functools import partial
 
 from rota.core.actor import Actor
 from rota.core.run import Run
 from rota.core.states import ENDED
 from rota.core.task import Task
-from rota.logs import Growth, LogName, LogPage, LogReader
+from rota.logs import Growth, LogName, LogPage, LogReader, follow
 from rota.ops import access
 from rota.ops.context import Rota
 from rota.store import runs
@@ -18,6 +19,8 @@ LOOK_AGAIN_S = 0.1
 # A run that ends without another line wakes nobody.
 LONGEST_WAIT_S = 1.0
 PAGE_LINES = 1000
+# Read in the event loop, and held for each reader who does not take it.
+PAGE_BYTES = 256 * 1024
 
 
 async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int, limit: int) -> LogPage:
@@ -34,21 +37,9 @@ async def follow_log(rota: Rota, actor: Actor, run_id: str, *, from_line: int) -
 
 
 async def _follow(rota: Rota, reader: LogReader, run_id: str, from_line: int) -> AsyncIterator[LogPage]:
-    position = from_line
     with rota.growth.following(run_id) if rota.growth else nullcontext() as growth:
-        while True:
-            # Asked before the page is read: what was written before the end is then in that page or an earlier one.
-            over = await _has_ended(rota, run_id)
-            page = reader.page(position, PAGE_LINES)
-            if position < 0:
-                position = max(0, page.total_lines + position)
-            if page.lines:
-                position = page.lines[-1].n + 1
-                yield page
-            elif page.finalized or over:
-                return
-            else:
-                await wait_for_growth(growth)
+        async for page in follow(reader, from_line, partial(wait_for_growth, growth), partial(_has_ended, rota, run_id)):
+            yield page
 
 
 async def wait_for_growth(growth: Growth | None) -> None:
