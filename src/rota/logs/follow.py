@@ -38,10 +38,21 @@ class Growth:
             self.notify()
 
 
+async def _never() -> bool:
+    return False
+
+
 async def follow(
-    reader: LogReader, from_line: int, wakeup: Callable[[], Awaitable[object]], *, page_lines: int = PAGE_LINES
+    reader: LogReader,
+    from_line: int,
+    wakeup: Callable[[], Awaitable[object]],
+    is_over: Callable[[], Awaitable[bool]] = _never,
+    *,
+    page_lines: int = PAGE_LINES,
 ) -> AsyncIterator[LogPage]:
     """Pages with lines, from `from_line` (negative: from the end) until the log is finalized, without gap or duplicate.
+
+    `is_over` says that nothing more is written, though the log may never be finalized: its writer has died.
 
     A page whose first line is later than expected tells that a rotation took the lines between. Nothing is kept for a
     follower: one that falls behind reads on from the file. `wakeup` is called when there is nothing to read, and waits for the
@@ -49,13 +60,15 @@ async def follow(
     """
     position = from_line
     while True:
+        # Asked before the page is read: what was written before the end is then in that page or an earlier one.
+        over = await is_over()
         page = reader.page(position, page_lines)
         if position < 0:
             position = max(0, page.total_lines + position)
         if page.lines:
             position = page.lines[-1].n + 1
             yield page
-        elif page.finalized:
+        elif page.finalized or over:
             return
         else:
             await wakeup()
