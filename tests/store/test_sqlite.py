@@ -37,6 +37,16 @@ asyncio.run(main())
 """
 
 
+VISIT = """
+import sys
+from rota.store.database import open_sqlite
+
+database = open_sqlite(sys.argv[1])
+database.run(lambda c: c.rows("SELECT name FROM settings"))
+database.close()
+"""
+
+
 def store(name: str, size: int) -> Any:
     return lambda c: c.run("INSERT INTO settings (name, value) VALUES (?, ?)", (name, "x" * size))
 
@@ -209,3 +219,16 @@ def test_nobody_else_can_read_the_files_of_a_database(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert modes == dict.fromkeys(["rota.db", "rota.db-wal", "rota.db-shm", "copy.db"], 0o600)
+
+
+def test_another_process_that_comes_and_goes_takes_nothing_away(path: Path) -> None:
+    with closing(open_sqlite(path)) as database:
+        database.run(store("first", 10))
+        database.run(count, write=False)  # a reader of its own is opened beside the writer
+        log = Path(f"{path}-wal").stat().st_ino
+        subprocess.run([sys.executable, "-c", VISIT, str(path)], check=True)
+        assert Path(f"{path}-wal").stat().st_ino == log
+        database.run(store("second", 10))
+        killed = shutil.copytree(path.parent, path.parent / "after a kill")
+    with closing(open_sqlite(killed / path.name)) as found:
+        assert found.run(count) == 2

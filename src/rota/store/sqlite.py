@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -189,8 +189,13 @@ def check(c: SqliteConnection) -> None:
 
 
 def make_private(path: str | Path) -> None:
-    """Make the file, for its owner alone, if it is missing: secrets are in it. What SQLite puts beside it has the same mode."""
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    """Make the file, for its owner alone, if it is missing: secrets are in it. What SQLite puts beside it has the same mode.
+
+    One that is there is not opened: to close any descriptor of it would drop the locks of all our connections to it
+    (fcntl(2)), and the next process to close the database would take its log away from under us.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def backup(source: str, target: str | Path) -> None:
