@@ -16,9 +16,10 @@ from rota.ops import agents
 from rota.ops.context import Rota
 from rota.server import Source
 from rota.surfaces import ordinaut
+from rota.tools import Tool
 
 T = TypeVar("T")
-ENDED_S = 20
+ENDED_S = 4
 ALL = (
     "tasks:create", "tasks:read", "tasks:update", "tasks:delete", "tasks:cancel", "runs:read", "events:publish",
 )  # fmt: skip
@@ -77,6 +78,7 @@ class People(Struct):
     nobody: httpx.AsyncClient
     rota: Rota
     app: ASGIApp
+    gate: asyncio.Event
 
 
 def task_body(**fields: Any) -> dict[str, Any]:
@@ -116,6 +118,9 @@ async def people(rota: Rota) -> AsyncIterator[People]:
             return Agent(agent_id, secret, await stack.enter_async_context(client(app, token)))
 
         async def add(name: str, *scopes: str) -> Agent:
+            known = [each for each in await agents.list_agents(rota, OPERATOR) if each.name == name]
+            if known:
+                return await enter(known[0].id, await agents.set_secret(rota, OPERATOR, known[0].id))
             made = await agents.add_agent(rota, OPERATOR, name, scopes=scopes)
             return await enter(made.agent_id, made.agent_secret)
 
@@ -128,6 +133,7 @@ async def people(rota: Rota) -> AsyncIterator[People]:
             nobody=nobody,
             rota=rota,
             app=app,
+            gate=asyncio.Event(),
         )
 
 
@@ -142,12 +148,19 @@ def asked(rota: Rota, talk: Callable[[People], Awaitable[T]]) -> T:
 
 
 def served(folder: Path, talk: Callable[[People], Awaitable[T]], toml: str = "") -> T:
-    """One conversation, with all loops running."""
+    """One conversation, with all loops running. Its pipelines may call `test.gate`, which ends once the test sets `gate`."""
 
     async def ask() -> T:
         (folder / "rota.toml").write_text(toml)
         source = Source(folder / "rota.toml", {"PATH": "/usr/bin:/bin"}, {"server.data": str(folder / "data")})
         async with running(source) as rota, people(rota) as who:
+            gate = who.gate
+            rota.tools._tools["test.gate"] = Tool(name="test.gate", description="Waits.", call=lambda _: _wait(gate))
             return await talk(who)
 
     return asyncio.run(ask())
+
+
+async def _wait(gate: asyncio.Event) -> dict[str, Any]:
+    await gate.wait()
+    return {}
