@@ -1,6 +1,8 @@
 """Fixtures for all tests."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +12,20 @@ from tests.postgres_server import run_server
 # No deadlines: how long an example takes tells of the machine's other work.
 settings.register_profile("rota", max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rota")
+
+MEMORY = Path("/dev/shm")  # noqa: S108  not for secrets: what tests write does not have to reach a disk, which takes most of their time
+ENOUGH_BYTES = 2 << 30
+
+
+def pytest_configure() -> None:
+    if MEMORY.is_dir() and _is_roomy(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def _is_roomy(folder: Path) -> bool:
+    """Whether tests can keep their files there, and start scripts of theirs."""
+    told = os.statvfs(folder)
+    return told.f_bavail * told.f_frsize > ENOUGH_BYTES and not told.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK)
 
 
 @pytest.fixture(scope="session")

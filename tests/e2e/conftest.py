@@ -25,19 +25,19 @@ def forker() -> Iterator[Forker]:
 
 
 @pytest.fixture
-def make_server(forker: Forker) -> Iterator[MakeServer]:
+def make_server(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
     """`make_server(settings, …)`; nothing is started yet."""
     with ExitStack() as stack:
 
         def make(settings: str, **rest: object) -> ServerProcess:
-            return stack.enter_context(_server(forker, settings, **rest))
+            return stack.enter_context(_server(forker, tmp_path_factory.getbasetemp(), settings, **rest))
 
         yield make
 
 
 @contextmanager
-def _server(forker: Forker, settings: str, **rest: object) -> Iterator[ServerProcess]:
-    with TemporaryDirectory(prefix="rota-e2e-", ignore_cleanup_errors=True) as folder:
+def _server(forker: Forker, place: Path, settings: str, **rest: object) -> Iterator[ServerProcess]:
+    with TemporaryDirectory(dir=place, prefix="e2e-", ignore_cleanup_errors=True) as folder:
         server = ServerProcess(forker, Path(folder), settings, **rest)  # type: ignore[arg-type]
         try:
             yield server

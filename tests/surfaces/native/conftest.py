@@ -13,5 +13,5 @@ from rota.store.database import open_sqlite
 
 @pytest.fixture
 def rota(tmp_path: Path) -> Iterator[Rota]:
-    with closing(open_sqlite(tmp_path / "rota.db")) as database:
+    with closing(open_sqlite(":memory:", threads=False)) as database:
         yield make_rota(database, tmp_path)
