@@ -8,7 +8,7 @@ from tests.engine.world import World
 from tests.factories import at, spec
 
 from rota.core.actor import OPERATOR
-from rota.core.policy import CatchUp, Overlap, Policy
+from rota.core.policy import CatchUp, Overlap, Policy, Retry
 from rota.core.run import Run
 from rota.core.schedule import CronSchedule
 from rota.core.service import ServicePolicy
@@ -17,6 +17,7 @@ from rota.ops import runs as run_ops
 from rota.ops import starts
 from rota.ops.installation import apply_file_tasks
 from rota.store import admission
+from rota.store import runs as run_store
 from rota.store.documents import to_text
 
 HOURLY = CronSchedule("0 * * * *")
@@ -131,17 +132,26 @@ def test_a_run_that_is_due_later_is_no_leftover(world: World) -> None:
     assert states(world, runs) == ["pending", "pending"]
 
 
-def test_what_waits_for_a_task_that_is_gone_is_skipped(world: World) -> None:
-    world.work["backup"] = LONG
-    world.ask(apply_file_tasks(world.rota, [spec(name="backup")]))
+def test_what_waits_for_a_task_that_is_gone_is_skipped_and_what_runs_finishes_without_a_retry(world: World) -> None:
+    world.work["backup"] = Work(duration_s=60, exit_code=4)
+    world.ask(apply_file_tasks(world.rota, [spec(name="backup", policy=Policy(retry=Retry(attempts=3)))]))
     runs = [world.ask(starts.start_task(world.rota, OPERATOR, "backup", {})).run for _ in range(2)]
     world.go(1)
     world.ask(apply_file_tasks(world.rota, []))
     world.go(10)
-    assert [(world.run(run).state, world.run(run).reason) for run in runs] == [
-        ("stopped", "task_removed"),
-        ("skipped", "task_removed"),
-    ]
+    assert states(world, runs) == ["running", "skipped"]
+    world.go(60)
+    assert [(world.run(run).state, world.run(run).reason) for run in runs] == [("failed", None), ("skipped", "task_removed")]
+
+
+def test_the_instances_of_a_service_that_is_gone_are_stopped(world: World) -> None:
+    world.work["web"] = LONG
+    world.ask(apply_file_tasks(world.rota, [spec(name="web", service=ServicePolicy())]))
+    world.go(1)
+    [run] = world.write(lambda c: run_store.list_runs(c, everyone=True, limit=10))
+    world.ask(apply_file_tasks(world.rota, []))
+    world.go(10)
+    assert (world.run(run).state, world.run(run).reason) == ("stopped", "task_removed")
 
 
 def test_a_reload_away_from_the_queue_ends_what_waits_in_it(world: World) -> None:

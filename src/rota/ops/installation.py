@@ -33,7 +33,8 @@ async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec], anew: Collecti
     """Make the installation's tasks those of the settings file, in one transaction.
 
     A task keeps its id, its history and, unless its schedule changed, its place in time. Live runs finish as they were
-    started; instances of a changed service are started anew; a removed task's runs are stopped.
+    started, those of a removed task too; instances of a changed service are started anew, those of a removed one stopped;
+    what waits for a removed task is skipped.
 
     anew  services that changed in what their documents do not hold: their secrets
     """
@@ -74,7 +75,8 @@ def _apply_all(
             applied.changed.append(spec.name)
     for task in before.values():
         dropped = drop_waiting(c, rota, task, "task_removed", now)
-        ended.append((task, dropped + stop_live(c, rota, task, "removed", now)))
+        stopped = stop_live(c, rota, task, "removed", now) if task.is_service else []
+        ended.append((task, dropped + stopped))
         tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
         applied.removed.append(task.name)
     return applied, ended
