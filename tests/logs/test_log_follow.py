@@ -85,3 +85,16 @@ def test_growth_wakes_at_once_then_in_intervals_and_after_the_last(logs: RunLogs
         return woken
 
     assert asyncio.run(asyncio.wait_for(scenario(), 20)) in (1, 2)
+
+
+def test_a_follower_takes_huge_lines_a_few_at_a_time(logs: RunLogs, name: LogName) -> None:
+    async def scenario() -> None:
+        writer = logs.writer(name, LogLimit())
+        for at in range(40):
+            writer.write("stdout", (b"x" * 60_000 + b"\n") * 10, at)
+        writer.finalize(40)
+        sizes = [sum(len(line.text) for line in page.lines) async for page in follow(logs.reader(name), 0, Growth().wait)]
+        assert sum(sizes) == 400 * 60_000
+        assert max(sizes) < 1_000_000
+
+    asyncio.run(scenario())

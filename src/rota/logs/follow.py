@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from rota.logs.reader import LogPage, LogReader
 
 PAGE_LINES = 1000
+# Read in the event loop, and held for each follower who does not take it.
+PAGE_BYTES = 256 * 1024
 
 
 class Growth:
@@ -62,7 +64,7 @@ async def follow(
     while True:
         # Asked before the page is read: what was written before the end is then in that page or an earlier one.
         over = await is_over()
-        page = reader.page(position, page_lines)
+        page = reader.page(position, page_lines, PAGE_BYTES)
         if position < 0:
             position = max(0, page.total_lines + position)
         if page.lines:

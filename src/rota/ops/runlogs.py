@@ -19,8 +19,6 @@ LOOK_AGAIN_S = 0.1
 # A run that ends without another line wakes nobody.
 LONGEST_WAIT_S = 1.0
 PAGE_LINES = 1000
-# Read in the event loop, and held for each reader who does not take it.
-PAGE_BYTES = 256 * 1024
 
 
 async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int, limit: int) -> LogPage:
