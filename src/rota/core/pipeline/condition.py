@@ -52,8 +52,16 @@ def with_bare_literals(text: str) -> str:
     words = [(place, token) for place, token in enumerate(tokens) if not token.isspace()]
     for (_, before), (place, token), (_, after) in zip([(0, ""), *words], words, [*words[1:], (0, "")], strict=False):
         if _is_literal(before, token, after):
-            tokens[place] = f"`{json.dumps(json.loads(token))}`"
+            tokens[place] = _literal(token)
     return "".join(tokens)
+
+
+def _literal(token: str) -> str:
+    """In backticks; what JSON does not take for a number, such as 007, is left for the parser to refuse."""
+    try:
+        return f"`{json.dumps(json.loads(token))}`"
+    except ValueError:
+        return token
 
 
 def _is_literal(before: str, token: str, after: str) -> bool:
