@@ -10,8 +10,8 @@ from click.testing import Result
 
 from rota.ops.keys import find_actor
 from rota.ops.secrets import hash_secret
-from rota.store import users
 from rota.ops.users import log_in
+from rota.store import users
 
 Call = Callable[..., Result]
 Told = Callable[..., Any]
