@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from msgspec import Struct
 
@@ -84,7 +84,7 @@ class Bus:
         if epoch != self._epoch or not number.isdecimal():
             return [], True
         missed = self._count - int(number)
-        return list(self._ring)[-missed:] if 0 < missed else [], missed > len(self._ring)
+        return list(self._ring)[-missed:] if missed > 0 else [], missed > len(self._ring)
 
     def drop(self, watcher: "Watcher") -> None:
         self._watchers.discard(watcher)
@@ -115,7 +115,7 @@ class Watcher:
             await self._ready.wait()
         return self._queue.popleft()
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
