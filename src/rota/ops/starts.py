@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rota.core.actor import Actor
+from rota.core.actor import OPERATOR, Actor
 from rota.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from rota.core.inputs import resolve
 from rota.core.run import Run, Trigger
@@ -48,7 +48,7 @@ async def start_task(
 
     def write(c: Connection) -> tuple[Start, Task]:
         task = access.get_task(c, actor, reference)
-        trigger: Trigger = "cli" if actor.kind == "operator" else "api"
+        trigger: Trigger = "cli" if actor.id == OPERATOR.id else "api"
         new = NewRun.of(task, rota.ids.new(), trigger, now, params=params_of(task, params), actor_id=actor.id)
         earlier = _claim(c, actor, idempotency_key, task, params, new.run.id, now)
         if earlier is not None:

@@ -4,16 +4,20 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.asking import HandClock
+from tests.surfaces.runwisp.serving import described
 
+from rota.core.ulid import from_ulid
 from rota.http.address import behind_proxies
 from rota.ops.context import Rota
 from rota.ops.door import Door
+from rota.store import runs
 from rota.surfaces import runwisp
 from rota.surfaces.runwisp import auth
 
@@ -143,6 +147,15 @@ def test_who_may_do_what_from_where(
         return (await asker.request(*request_, headers=sent)).status_code
 
     assert ask(rota, talk) == status
+
+
+def test_a_run_of_a_session_was_started_over_the_api_and_not_at_the_machine(rota: Rota, tmp_path: Path) -> None:
+    async def talk() -> None:
+        async with described(rota, tmp_path, "[tasks.t]\nrun = 'true'\n", auth.RUNWISP) as place:
+            run = await place.post("/api/tasks/t/run")
+        assert rota.database.run(lambda c: runs.get_run(c, from_ulid(run["id"]))).trigger == "api"
+
+    asyncio.run(talk())
 
 
 @pytest.mark.parametrize("header", ["Bearer x", "Bearer ", "Basic eDp5"])
