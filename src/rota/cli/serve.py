@@ -1,10 +1,14 @@
 """`rota serve`: the server."""
 
+import gc
 from pathlib import Path
 
 import click
 
 from rota.cli.command import CONFIG, DATA, DATABASE
+
+# Runs leave little behind that only the collector finds; by Python's own settings (700, 10, 10) it takes a tenth of their time.
+COLLECT_AFTER = (10_000, 20, 20)
 
 
 @click.command("serve")
@@ -14,7 +18,9 @@ from rota.cli.command import CONFIG, DATA, DATABASE
 @DATABASE
 def command(config: Path | None, data: Path | None, listen: str | None, database: str | None) -> int:
     """Run the server until SIGTERM or Ctrl-C."""
+    gc.set_threshold(*COLLECT_AFTER)
     # The only command that needs the server's modules; all others start without paying for them.
     from rota.main import serve
 
+    gc.freeze()  # what was imported stays to the end
     return serve(config=config, data=data, listen=listen, database=database)
