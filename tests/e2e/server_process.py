@@ -146,7 +146,12 @@ class ServerProcess:
         return run_id
 
     def runs(self, **query: Any) -> list[Run]:
-        found: list[Run] = self.get("/v1/runs", limit=1000, **query)["items"]
+        """All of them, newest first."""
+        found, page = list[Run](), self.get("/v1/runs", limit=1000, **query)
+        found += page["items"]
+        while page["next_cursor"]:
+            page = self.get("/v1/runs", limit=1000, cursor=page["next_cursor"], **query)
+            found += page["items"]
         return found
 
     def live_runs(self, task: str) -> list[Run]:
