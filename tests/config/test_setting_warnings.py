@@ -93,6 +93,39 @@ def test_names_of_later_releases_load_with_a_warning_each(load_text: Load) -> No
     assert all(finding.message.startswith("deprecated: ") for finding in loaded.warnings)
 
 
+LATER_NOTIFYING = """\
+[notify]
+coalesce_limit = 3
+retry_budget = "1m"
+keep_for = "1d"
+[notifiers.ops]
+type = "webhook"
+url = "http://example.com/hook"
+[[route]]
+notify = ["ops"]
+match = { kind = ["run.failed"] }
+[[notifier]]
+id = "old"
+type = "webhook"
+url = "http://example.com/old"
+"""
+
+
+def test_later_names_of_who_is_told_load_with_a_warning_each(load_text: Load) -> None:
+    loaded = load_text(LATER_NOTIFYING)
+    notify = loaded.settings.notify
+    assert (notify.occurrence_ring, notify.default_timeout, notify.history_keep_for) == (3, 60, 86_400)
+    assert [notifier.id for notifier in loaded.notifying.notifiers] == ["old", "ops"]
+    assert [route.targets for route in loaded.notifying.routes] == [("ops",)]
+    assert [finding.line for finding in loaded.warnings] == [2, 3, 4, 5, 8]
+
+
+def test_an_error_in_a_later_notifier_points_at_it_and_shows_no_secret(refuse: Refuse) -> None:
+    finding = refuse('[notifiers.ops]\ntype = "slack"\nwebhook_url = "hunter2"\n[[route]]\nnotify = ["opps"]\n')
+    assert [(each.line, each.key) for each in finding] == [(3, "notifier[0].webhook_url"), (5, "notification_route[0].notify[0]")]
+    assert "hunter2" not in str(finding)
+
+
 def test_an_error_about_a_later_name_points_at_it(refuse: Refuse) -> None:
     finding = refuse('[tasks.a]\nrun = "x"\nmax_queued = -1\n')[0]
     assert (finding.line, finding.column) == (3, 14)
@@ -110,10 +143,6 @@ tls = "auto"
 tls_cert = "c.pem"
 tls_key = "k.pem"
 allow_cloud_dispatch = true
-[notifiers.ops]
-type = "slack"
-[[route]]
-notify = ["ops"]
 [services.a]
 run = "x"
 """
@@ -126,8 +155,6 @@ def test_what_is_not_acted_on_loads_and_says_so(load_text: Load) -> None:
         (2, "daemon.tls"),
         (3, "daemon.tls_cert"),
         (4, "daemon.tls_key"),
-        (6, "notifiers"),
-        (8, "route"),
     ]
     assert all("not acted on by this version" in message for _, _, message in _warnings(loaded))
 

@@ -5,6 +5,12 @@ from typing import Any
 from rota.config.document import Table
 
 RENAMED = {"manual_trigger": "api_trigger", "max_queued": "queue_max", "restart_attempts": "start_retries"}
+RENAMED_NOTIFY = {
+    "keep_notifications": "history_keep",
+    "keep_for": "history_keep_for",
+    "coalesce_limit": "occurrence_ring",
+    "retry_budget": "default_timeout",
+}
 REVALUED = {"on_overlap": {"kill": "terminate"}, "log_on_full": {"kill": "kill_task"}}
 
 
@@ -27,6 +33,33 @@ def modernise_root(root: Table) -> None:
     scheduler = root.values.setdefault("scheduler", {}) if isinstance(daemon, dict) and "timezone" in daemon else None
     if isinstance(daemon, dict) and isinstance(scheduler, dict):
         _move(Table(root.document, ("daemon",), daemon), "timezone", Table(root.document, ("scheduler",), scheduler), "timezone")
+
+
+def modernise_notifying(root: Table) -> None:
+    """`[notifiers.ID]` is a `[[notifier]]` with that id, `[[route]]` a `[[notification_route]]`, and keys of [notify] have other
+    names."""
+    _modernise_notifiers(root)
+    if isinstance(root.values.get("route"), list):
+        _move(root, "route", root, "notification_route")
+    notify = root.values.get("notify")
+    if isinstance(notify, dict):
+        table = Table(root.document, ("notify",), notify)
+        for old, new in RENAMED_NOTIFY.items():
+            if old in notify:
+                _move(table, old, table, new)
+
+
+def _modernise_notifiers(root: Table) -> None:
+    later, ours = root.values.get("notifiers"), root.values.setdefault("notifier", [])
+    if isinstance(later, dict) and isinstance(ours, list):
+        _deprecate(root, "notifiers", "notifiers", "[[notifier]] with an id")
+        for identity in [key for key, values in later.items() if isinstance(values, dict)]:
+            root.document.rename(("notifiers", identity), ("notifier", len(ours)))
+            ours.append({**later.pop(identity), "id": identity})
+        if not later:
+            del root.values["notifiers"]
+    if not root.values["notifier"]:
+        del root.values["notifier"]
 
 
 def _move(source: Table, old: str, target: Table, new: str) -> None:

@@ -54,8 +54,9 @@ class Document:
 
     def rename(self, old: KeyPath, new: KeyPath) -> None:
         """Findings about the new key point at the old one."""
-        for path in [path for path in self._marks if path[: len(old)] == old]:
-            self._marks[(*new, *path[len(old) :])] = self._marks[path]
+        for known in (self._marks, self._written):
+            for path in [path for path in known if path[: len(old)] == old]:
+                known[(*new, *path[len(old) :])] = known[path]  # type: ignore[assignment]
 
     def _expanded(self, path: KeyPath, value: Any) -> Any:
         if isinstance(value, dict):

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rota.config.aliases import modernise_root
+from rota.config.aliases import modernise_notifying, modernise_root
 from rota.config.declared import Declared
 from rota.config.document import Document, Table, read_document
 from rota.config.findings import Finding, Findings, in_order
 from rota.config.kinds import PATH, BadValue, list_of
 from rota.config.notify import Notifying, read_notifying
 from rota.config.settings import Settings, build_settings
-from rota.config.table import IGNORED_SECTIONS, SECTIONS
+from rota.config.table import SECTIONS
 from rota.config.unit import Unit
 from rota.config.units import declared_units, read_defaults, read_unit
 from rota.core.service import check_dependencies
@@ -56,6 +56,8 @@ def load(
     documents = [] if root is None else [root, *_included(root)]
     if root is not None:
         modernise_root(root.root)
+    for document in documents:
+        modernise_notifying(document.root)
     settings = build_settings(root.root if root else None, environ, flags or {}, etc, findings)
     declared = [each for document in documents for each in declared_units(document)]
     units = _read_units(documents, declared, settings)
@@ -107,15 +109,13 @@ def _matches(root: Document, pattern: str, number: int) -> list[Path]:
 
 
 def _check_sections(documents: list[Document]) -> None:
-    known = [*POOLED, *ROOT_ONLY, *IGNORED_SECTIONS]
+    known = [*POOLED, *ROOT_ONLY]
     for number, document in enumerate(documents):
         table = document.root
         table.refuse_unknown(known)
         for section in table.values:
             if number > 0 and section in ROOT_ONLY:
                 table.error("may only stand in the main file, not in an included one", section, on_key=True)
-            if section in IGNORED_SECTIONS:
-                table.warn("is not acted on by this version", section)
 
 
 def _check_names(declared: list[Declared]) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from rota.config.aliases import RENAMED
+from rota.config.aliases import RENAMED, RENAMED_NOTIFY
 from rota.config.compose import KEYS as COMPOSE_TABLE_KEYS
 from rota.config.mcp import SERVER_KEYS
 from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
-from rota.config.table import IGNORED_SECTIONS, LISTEN, TABLE, Setting
+from rota.config.table import LISTEN, TABLE, Setting
 from rota.config.unit_keys import KEYS, LATER_KEYS, UnitKey
 from rota.core.notification import ROUTED
 
@@ -68,7 +68,8 @@ LATER = """\
 
 Names of its 1.x releases are read as ours, with a warning: {aliases}, `on_overlap = "kill"` (`terminate`),
 `log_on_full = "kill"` (`kill_task`), `catch_up` as a number (0 `skip`, 1 `latest`, more `all` with that cap), `[daemon] timezone`
-(`[scheduler] timezone`).
+(`[scheduler] timezone`), `[notifiers.ID]` (`[[notifier]]` with that `id`), `[[route]]` (`[[notification_route]]`), and of
+`[notify]` {notify}.
 
 Read and not acted on by this version, with a warning: {ignored}. `[daemon]`
 `allow_cloud_dispatch` is accepted and means nothing here.
@@ -158,10 +159,10 @@ def _modifiers() -> str:
 
 
 def _later() -> str:
-    aliases = ", ".join(f"`{old}` (`{new}`)" for old, new in RENAMED.items())
+    aliases, notify = (", ".join(f"`{old}` (`{new}`)" for old, new in names.items()) for names in (RENAMED, RENAMED_NOTIFY))
     keys = ", ".join(f"`{key}`" for key in LATER_KEYS)
-    sections = ", ".join(f"`[{name}]`" for name in IGNORED_SECTIONS)
-    return LATER.format(aliases=aliases, ignored=f"{sections}, `[daemon]` `tls`, `tls_cert` and `tls_key`, and of units {keys}")
+    ignored = f"`[daemon]` `tls`, `tls_cert` and `tls_key`, and of units {keys}"
+    return LATER.format(aliases=aliases, notify=notify, ignored=ignored)
 
 
 def _default(text: str | None) -> str:

@@ -284,5 +284,4 @@ IGNORED_KEYS = {
     ("daemon", "tls_key"): PATH,
     ("daemon", "allow_cloud_dispatch"): BOOLEAN,
 }
-IGNORED_SECTIONS = ("notifiers", "route")
 SECTIONS = tuple(dict.fromkeys(setting.section for setting in TABLE if setting.in_file))
