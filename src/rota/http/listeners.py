@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -115,6 +116,7 @@ class Listeners:
     def _add(self, bound: socket.socket, app: ASGIApp) -> None:
         settings = uvicorn.Config(
             app,
+            http=_protocol(),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -124,6 +126,15 @@ class Listeners:
             timeout_graceful_shutdown=LAST_WORDS_S,
         )
         self._servers.append((_Server(settings), bound))
+
+
+def _protocol() -> Any:
+    """What uvicorn takes as `http`. Without httptools its own choice, which keeps no long heads either."""
+    try:
+        from rota.http.guard import GuardedProtocol
+    except ImportError:
+        return "auto"
+    return GuardedProtocol
 
 
 def _short(path: Path) -> str:
