@@ -125,7 +125,8 @@ def _without_error(output: Any) -> Any:
     summary = _summary(output)
     if "error" not in summary:
         return output
-    return {**output, "_execution_summary": {**summary, "error": HIDDEN}}
+    hidden = {"error": HIDDEN} if "error" in output else {}
+    return {**output, **hidden, "_execution_summary": {**summary, "error": HIDDEN}}
 
 
 def _error_type(occurrence: Occurrence, output: Any) -> str | None:
