@@ -1,6 +1,7 @@
 """Attempts in this process, from claim to finished."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rota.core.work import Shell
 from rota.executors import Context, Executor, build_executors
 from rota.logs import LogName, RunLogs, follow
 from rota.process import find_survivors
-from rota.runners import Claim, Finished, LocalRunner, ProcessLedger, end_survivors
+from rota.runners import Claim, Finished, LocalRunner, ProcessLedger, end_survivors, local
 
 NO_SECRETS: Mapping[str, str] = {}
 
@@ -318,5 +319,22 @@ def test_an_attempt_ends_even_if_what_it_came_to_cannot_be_written_down(tmp_path
         assert (finished.outcome.state, finished.outcome.output) == ("failed", None)
         assert (finished.outcome.error or "").startswith(error)
         assert place.ledger.find_account(claim.run.id, 3) == finished
+
+    run(scenario())
+
+
+def test_claims_that_come_when_no_descriptor_is_left_end_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def scenario() -> None:
+        place, claim = Place(tmp_path), make_claim("true")
+        with monkeypatch.context() as patch:
+            patch.setattr(local, "seal_descriptors", fail)
+            place.runner.start([claim])
+        [finished] = await place.wait()
+        assert (finished.outcome.state, finished.outcome.reason) == ("failed", "spawn")
+        place.runner.start([make_claim("true")])
+        assert (await place.wait(2))[1].outcome.state == "succeeded"
 
     run(scenario())

@@ -76,10 +76,8 @@ class LocalRunner:
     def start(self, claims: Sequence[Claim]) -> None:
         if not claims:
             return
-        if not self._sealed:  # not earlier: our listeners have been opened since
-            seal_descriptors()
-            self._sealed = True
         try:
+            self._seal()
             self._ledger.starting(LedgerEntry(claim.run.id, claim.run.fence) for claim in claims)
         except OSError as error:
             # Without its line in the journal a crash could run it a second time.
@@ -92,6 +90,12 @@ class LocalRunner:
             stop = StopRequest()
             task = asyncio.create_task(self._attempt(claim, stop), name=f"attempt {claim.run.id}")
             self._going[claim.run.id] = Going(claim, stop, task)
+
+    def _seal(self) -> None:
+        """Not earlier: our listeners have been opened since. Raises OSError where no descriptor is left to look at the others."""
+        if not self._sealed:
+            seal_descriptors()
+            self._sealed = True
 
     def ask_stop(self, run_id: str, cause: StopCause) -> bool:
         going = self._going.get(run_id)
