@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.postgres_server import Server, run_server
 
-from rota.core.errors import Invalid, Unavailable
+from rota.core.errors import Conflict, Invalid, Unavailable
+from rota.store import postgres
 from rota.store.connection import Connection
 from rota.store.database import Database, open_postgres
 
@@ -136,3 +137,25 @@ def test_without_psycopg_the_hint_says_what_to_install(monkeypatch: pytest.Monke
     with pytest.raises(Unavailable) as caught:
         open_postgres("postgresql://localhost/rota")
     assert caught.value.hint is not None and "rota[postgres]" in caught.value.hint
+
+
+def test_only_one_server_at_a_time_has_a_database(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "LOCK_TRIES", 2)
+    monkeypatch.setattr(postgres, "LOCK_PAUSE_S", 0.01)
+
+    def serve() -> Database:
+        return open_postgres(own_server.url, schema="own", sole_server=True)
+
+    with closing(serve()) as first:
+        with pytest.raises(Conflict, match="another server runs on this database"):
+            serve()
+        first.run(store("a"))
+        with closing(open_postgres(own_server.url, schema="own")) as visitor:
+            assert visitor.run(names) == ["a"]
+        with pytest.raises(Unavailable):
+            first.run(cut)
+        with closing(serve()), pytest.raises(Conflict):  # while it was cut off, another one came
+            first.run(store("b"))
+    with closing(serve()) as later:
+        assert later.run(names) == ["a"]
+        later.run(lambda c: c.run("DELETE FROM settings"))

@@ -141,7 +141,7 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
 
 def _database(settings: Settings) -> Database:
     url = settings.server.database
-    return open_database(url.reveal() if url else settings.server.data / DATABASE)
+    return open_database(url.reveal() if url else settings.server.data / DATABASE, sole_server=True)
 
 
 def _door(settings: Settings, clock: Clock) -> Door:

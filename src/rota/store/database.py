@@ -95,9 +95,12 @@ def open_sqlite(path: str | Path, *, threads: bool = True, in_use: bool = False)
     return Database(driver, c, threads=threads)
 
 
-def open_postgres(url: str, *, schema: str | None = None) -> Database:
-    """Connect and migrate. Unavailable if the server does not answer, Conflict if a newer version made the tables."""
-    driver = PostgresDriver(url, schema)
+def open_postgres(url: str, *, schema: str | None = None, sole_server: bool = False) -> Database:
+    """Connect and migrate; `sole_server` as in `PostgresDriver`.
+
+    Unavailable if the server does not answer, Conflict if a newer version made the tables or another Rota has them.
+    """
+    driver = PostgresDriver(url, schema, sole_server=sole_server)
     driver.create_schema()
     c = driver.connect()
     try:
@@ -108,9 +111,12 @@ def open_postgres(url: str, *, schema: str | None = None) -> Database:
     return Database(driver, c)
 
 
-def open_database(url_or_path: str | Path, *, in_use: bool = False) -> Database:
-    """`postgresql://…` is a server, `sqlite:///…` or anything else a file; `in_use` as in `open_sqlite`."""
+def open_database(url_or_path: str | Path, *, in_use: bool = False, sole_server: bool = False) -> Database:
+    """`postgresql://…` is a server, `sqlite:///…` or anything else a file.
+
+    `in_use` as in `open_sqlite`, `sole_server` as in `PostgresDriver`; a file is its owner's by the lock of its directory.
+    """
     text = str(url_or_path)
     if text.startswith(("postgresql://", "postgres://")):
-        return open_postgres(text)
+        return open_postgres(text, sole_server=sole_server)
     return open_sqlite(text.removeprefix("sqlite:///") or MEMORY, in_use=in_use)

@@ -1,5 +1,6 @@
 """PostgreSQL, through psycopg 3: the database for more than one process."""
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
@@ -20,6 +21,9 @@ SESSION = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+# The first half of the key of an advisory lock; the second one is the schema.
+SOLE_SERVER = 0x526F7461
+LOCK_TRIES, LOCK_PAUSE_S = 25, 0.2
 COMMAND_OK = 1  # PGRES_COMMAND_OK of libpq
 UNKNOWN_OUTCOME = "the connection to the database was lost; whether the change was made is not known"
 
@@ -142,15 +146,28 @@ def name_error(error: BaseException, lost: bool) -> BaseException:
 
 
 class PostgresDriver(Driver):
-    """Opens connections to a server, all working in one schema (by default the one the server gives)."""
+    """Opens connections to a server, all working in one schema (by default the one the server gives).
 
-    def __init__(self, url: str, schema: str | None = None) -> None:
+    sole_server  the connection that writes holds a lock which only one has at a time, for as long as it lasts: two Rotas on
+                 one database would each take the other's runs for those of a dead server
+    """
+
+    def __init__(self, url: str, schema: str | None = None, *, sole_server: bool = False) -> None:
         self.url = url
         self.schema = schema
+        self._sole_server = sole_server
         self._psycopg = load_psycopg()
 
     def connect(self) -> PostgresConnection:
-        return PostgresConnection(self._open())
+        """Raises Conflict if another server has the database."""
+        raw = self._open()
+        try:
+            if self._sole_server and not _is_ours(raw):
+                raise Conflict("another server runs on this database", hint="stop that one first, or use a database of its own")
+        except BaseException:
+            raw.close()
+            raise
+        return PostgresConnection(raw)
 
     def connect_reader(self) -> PostgresConnection:
         return PostgresConnection(self._open(), b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -174,6 +191,15 @@ class PostgresDriver(Driver):
         if self.schema is not None:
             raw.execute(f"SET search_path TO {quote(self.schema)}")
         return raw
+
+
+def _is_ours(raw: Any) -> bool:
+    """Take the lock of the sole server; one that has just died is given some seconds to let go of it."""
+    for _ in range(LOCK_TRIES):
+        if raw.execute("SELECT pg_try_advisory_lock(%s::int4, hashtext(current_schema()))", (SOLE_SERVER,)).fetchone()[0]:
+            return True
+        time.sleep(LOCK_PAUSE_S)
+    return False
 
 
 def configure(raw: Any) -> None:
