@@ -53,28 +53,29 @@ async def made_by(who: Agent, spare: str) -> dict[str, str]:
     return {"task_id": task["id"], "run_id": run["details"]["run_id"], "agent_id": spare}
 
 
-@pytest.mark.parametrize("route", ROUTES)
-def test_without_a_good_token_nothing_is_told(rota: Rota, route: str) -> None:
+def test_without_a_good_token_nothing_is_told(rota: Rota) -> None:
     async def talk(who: People) -> None:
         pair = await log_in(who.nobody, who.other.id, who.other.secret)
         await who.nobody.post("/agents/auth/revoke", json={"refresh_token": pair["access_token"]})
-        for header in (None, "Bearer x", "Bearer ", "Basic eDp5", f"Bearer {who.owner.id}",
-                       f"Bearer {pair['access_token']}", f"Bearer {pair['refresh_token']}"):  # fmt: skip
+        bad = ["x", "", who.owner.id, pair["access_token"], pair["refresh_token"]]
+        for header in (None, "Basic eDp5", *(f"Bearer {token}" for token in bad)):
             who.nobody.headers = httpx.Headers({"Authorization": header} if header else {})
-            reply = await send(who.nobody, route, {}, body_of(route, who.owner))
-            assert (reply.status_code, reply.json()["error"]) == (401, "Unauthorized")
-            assert reply.headers["www-authenticate"].startswith("Bearer")
-            assert reply.json()["request_id"] == reply.headers["x-request-id"]
+            for route in ROUTES:
+                reply = await send(who.nobody, route, {}, body_of(route, who.owner))
+                assert (reply.status_code, reply.json()["error"]) == (401, "Unauthorized"), (route, header)
+                assert reply.headers["www-authenticate"].startswith("Bearer")
+                assert reply.json()["request_id"] == reply.headers["x-request-id"]
 
     asked(rota, talk)
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in ANYBODYS])
-def test_without_the_scope_everything_is_forbidden(rota: Rota, route: str) -> None:
+def test_without_the_scope_everything_is_forbidden(rota: Rota) -> None:
     async def talk(who: People) -> None:
         ids = await made_by(who.owner, who.other.id)
-        reply = await send(who.weak.client, route, ids, body_of(route, who.weak))
-        assert (reply.status_code, reply.json()["error"]) == (403, "Forbidden")
+        for route in ROUTES:
+            reply = await send(who.weak.client, route, ids, body_of(route, who.weak))
+            expected = 200 if route in ANYBODYS else 403
+            assert reply.status_code == expected, route
 
     asked(rota, talk)
 
@@ -89,29 +90,28 @@ def test_what_is_for_admins_needs_that_scope(rota: Rota, route: str) -> None:
     asked(rota, talk)
 
 
-@pytest.mark.parametrize("route", OWNED)
-def test_what_belongs_to_others_is_not_found(rota: Rota, route: str) -> None:
+def test_what_belongs_to_others_is_not_found(rota: Rota) -> None:
     async def talk(who: People) -> None:
         ids = await made_by(who.owner, "")
         before = await who.owner.get(f"/tasks/{ids['task_id']}")
-        reply = await send(who.other.client, route, ids, body_of(route, who.other))
-        unknown = await send(who.other.client, route, {}, body_of(route, who.other))
-        assert reply.status_code == unknown.status_code == 404
-        assert reply.json()["error"] == "NotFound"
-        assert "not found" in reply.json()["message"]
+        for route in OWNED:
+            reply = await send(who.other.client, route, ids, body_of(route, who.other))
+            unknown = await send(who.other.client, route, {}, body_of(route, who.other))
+            assert reply.status_code == unknown.status_code == 404, route
+            assert reply.json()["error"] == "NotFound"
+            assert "not found" in reply.json()["message"]
         assert await who.owner.get(f"/tasks/{ids['task_id']}") == before
 
     asked(rota, talk)
 
 
-@pytest.mark.parametrize("route", OWNED)
 @pytest.mark.parametrize("role", ["owner", "admin"])
-def test_the_owner_and_an_admin_may_do_everything(rota: Rota, route: str, role: str) -> None:
+def test_the_owner_and_an_admin_may_do_everything(rota: Rota, role: str) -> None:
     async def talk(who: People) -> None:
         asker = getattr(who, role)
-        ids = await made_by(who.owner, "")
-        reply = await send(asker.client, route, ids, body_of(route, asker))
-        assert reply.is_success, reply.text
+        for route in OWNED:
+            reply = await send(asker.client, route, await made_by(who.owner, ""), body_of(route, asker))
+            assert reply.is_success, reply.text
 
     asked(rota, talk)
 
