@@ -140,8 +140,6 @@ def test_old_and_new_name_together_are_an_error(refuse: Refuse) -> None:
 NOT_ACTED_ON = """\
 [daemon]
 tls = "auto"
-tls_cert = "c.pem"
-tls_key = "k.pem"
 allow_cloud_dispatch = true
 [services.a]
 run = "x"
@@ -153,8 +151,6 @@ def test_what_is_not_acted_on_loads_and_says_so(load_text: Load) -> None:
     assert [unit.name for unit in loaded.units] == ["a"]
     assert [(line, key) for line, key, _ in _warnings(loaded)] == [
         (2, "daemon.tls"),
-        (3, "daemon.tls_cert"),
-        (4, "daemon.tls_key"),
     ]
     assert all("not acted on by this version" in message for _, _, message in _warnings(loaded))
 

@@ -358,6 +358,8 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
         ("[daemon]\nshutdown_timeout = 10\n", "daemon.shutdown_timeout", "bare number"),
         ('[daemon]\nexternal_url = "ftp://x"\n', "daemon.external_url", "http or https"),
         ('[daemon]\nmetrics_listen = "127.0.0.1:1"\n', "daemon.metrics_listen", "needs metrics_enabled"),
+        ('[daemon]\ntls_cert = "c.pem"\n', "daemon.tls_cert", "needs tls_key"),
+        ('[daemon]\ntls_key = "k.pem"\n', "daemon.tls_key", "needs tls_cert"),
         ('[daemon]\ntls = "on"\n', "daemon.tls", "auto, off"),
         ("[daemon]\ninclude = 5\n", "daemon.include", "list"),
         ('[server]\nlisten = "7682"\n', "server.listen", "HOST:PORT"),

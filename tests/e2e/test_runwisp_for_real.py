@@ -1,6 +1,9 @@
 """RunWisp's API on a listener of its own, through a login and a kill -9 (RunWisp §13, §17; checklist lines 6 and 13)."""
 
 import hashlib
+import ssl
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -67,6 +70,39 @@ def test_line_6_a_session_and_the_queue_outlive_kill_9_and_what_ran_has_crashed(
         server.until(lambda: texts(client, second) == [f"begun {second['id']}"])
         assert only_run_of(server) == client.get(f"/api/runs/{second['id']}").json()["id"]
         assert states(client, "web") == ["stopped"]
+
+
+def test_with_a_certificate_everything_is_https_and_a_cookie_says_so(make_server: MakeServer, tmp_path: Path) -> None:
+    new_certificate(tmp_path)
+    port = free_port()
+    settings = f'[daemon]\ntls_cert = "{tmp_path}/cert.pem"\ntls_key = "{tmp_path}/key.pem"\n' + SETTINGS.format(port=port)
+    server = make_server(settings, environ={"RUNWISP_PASSWORD": PASSWORD})
+    server.start()
+    assert server.url.startswith("https://")
+    trust = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    with httpx.Client(base_url=f"https://localhost:{port}", verify=trust, timeout=PATIENCE_S) as client:
+        reply = log_in(client)
+        assert reply.headers["strict-transport-security"]
+        assert reply.headers["set-cookie"].endswith("; Secure")
+        assert client.get("/api/tasks").status_code == 200
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"http://localhost:{port}/health", timeout=PATIENCE_S)
+
+
+def test_a_certificate_that_cannot_be_used_stops_the_start(make_server: MakeServer, tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("no certificate")
+    server = make_server(f'[daemon]\ntls_cert = "{tmp_path}/cert.pem"\ntls_key = "{tmp_path}/cert.pem"\n')
+    server.launch()
+    assert server.wait() == 1
+    assert "cannot use the certificate" in server.own_log()
+
+
+def new_certificate(folder: Path) -> None:
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
 
 
 def only_run_of(server: ServerProcess) -> str:

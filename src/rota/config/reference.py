@@ -161,7 +161,7 @@ def _modifiers() -> str:
 def _later() -> str:
     aliases, notify = (", ".join(f"`{old}` (`{new}`)" for old, new in names.items()) for names in (RENAMED, RENAMED_NOTIFY))
     keys = ", ".join(f"`{key}`" for key in LATER_KEYS)
-    ignored = f"`[daemon]` `tls`, `tls_cert` and `tls_key`, and of units {keys}"
+    ignored = f"`[daemon]` `tls` (give `tls_cert` and `tls_key`), and of units {keys}"
     return LATER.format(aliases=aliases, notify=notify, ignored=ignored)
 
 

@@ -51,7 +51,14 @@ class Daemon(Struct, frozen=True, kw_only=True):
     external_url: str | None
     metrics_enabled: bool
     metrics_listen: str | None
+    tls_cert: Path | None
+    tls_key: Path | None
     include: tuple[str, ...]
+
+    @property
+    def tls(self) -> tuple[Path, Path] | None:
+        """Certificates and key, if it is to be HTTPS."""
+        return (self.tls_cert, self.tls_key) if self.tls_cert and self.tls_key else None
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):
@@ -228,6 +235,9 @@ def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tupl
     """Settings that do not fit together: section, key and message."""
     if values["daemon", "metrics_listen"] and not values["daemon", "metrics_enabled"]:
         yield "daemon", "metrics_listen", "needs metrics_enabled = true"
+    for key, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        if values["daemon", key] and not values["daemon", other]:
+            yield "daemon", key, f"needs {other} beside it"
     if values["runwisp", "password"] and values["runwisp", "no_auth"]:
         yield "runwisp", "no_auth", "RUNWISP_NO_AUTH and a password are both set; set one of them"
     addresses = [values["server", "listen"], *(listener.address for listener in listeners)]

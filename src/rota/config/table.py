@@ -134,6 +134,10 @@ TABLE = (
         "daemon", "metrics_listen", ADDRESS, None, "A listener of its own that serves only `/metrics`.", ("ROTA_METRICS_LISTEN",)
     ),
     Setting(
+        "daemon", "tls_cert", PATH, None, "Certificates in PEM. With `tls_key`: HTTPS on all that listens.", ("ROTA_TLS_CERT",)
+    ),
+    Setting("daemon", "tls_key", PATH, None, "The private key of `tls_cert`, without a password.", ("ROTA_TLS_KEY",)),
+    Setting(
         "daemon",
         "include",
         list_of(PATH),
@@ -280,8 +284,6 @@ LISTEN = {
 # Keys and sections that RunWisp knows, so that its files load. Only what would change something is warned about.
 IGNORED_KEYS = {
     ("daemon", "tls"): enum("auto", "off"),
-    ("daemon", "tls_cert"): PATH,
-    ("daemon", "tls_key"): PATH,
     ("daemon", "allow_cloud_dispatch"): BOOLEAN,
 }
 SECTIONS = tuple(dict.fromkeys(setting.section for setting in TABLE if setting.in_file))

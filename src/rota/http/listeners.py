@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
 from email.utils import format_datetime
 from pathlib import Path
@@ -58,16 +59,19 @@ class Listeners:
     """Opens all sockets before it serves any, so that an address in use stops the start and nothing else.
 
     trusted  networks of the proxies whose forwarded headers count
+    tls      files of certificates and of their key: all that listens on TCP speaks HTTPS then
     """
 
-    def __init__(self, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, trusted: Sequence[str] = (), tls: tuple[Path, Path] | None = None) -> None:
         self._trusted = trusted
+        self._tls = tls
         self._servers: list[tuple[_Server, socket.socket]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._paths: list[Path] = []
 
     def listen(self, address: str, app: ASGIApp) -> str:
         """`host:port`. Answers the address that it got, for port 0 the one that was free. Raises Unavailable."""
+        tls = self._read_tls()
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -79,7 +83,7 @@ class Listeners:
             bound.close()
             hint = "give another address with --listen or in the settings"
             raise Unavailable(f"cannot listen on {address}: {error.strerror or error}", hint=hint) from error
-        self._add(bound, behind_proxies(app, self._trusted))
+        self._add(bound, behind_proxies(app, self._trusted), **tls)
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         return f"{shown}:{bound.getsockname()[1]}"
 
@@ -113,7 +117,18 @@ class Listeners:
         for path in self._paths:
             path.unlink(missing_ok=True)
 
-    def _add(self, bound: socket.socket, app: ASGIApp) -> None:
+    def _read_tls(self) -> dict[str, str]:
+        """What uvicorn is told of them. Raises Unavailable for files that it could not use."""
+        if self._tls is None:
+            return {}
+        cert, key = self._tls
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, password=_no_password)
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            raise Unavailable(f"cannot use the certificate {cert} with the key {key}: {error}") from error
+        return {"ssl_certfile": str(cert), "ssl_keyfile": str(key)}
+
+    def _add(self, bound: socket.socket, app: ASGIApp, **tls: Any) -> None:
         settings = uvicorn.Config(
             app,
             http=_protocol(),
@@ -124,8 +139,14 @@ class Listeners:
             server_header=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=LAST_WORDS_S,
+            **tls,
         )
         self._servers.append((_Server(settings), bound))
+
+
+def _no_password() -> str:
+    """Nobody is there to type one: OpenSSL would ask on the terminal."""
+    raise ValueError("the key needs a password")
 
 
 def _protocol() -> Any:

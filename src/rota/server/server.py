@@ -27,7 +27,7 @@ class Server:
     def __init__(self, source: Source, loaded: Loaded, own_log: OwnLog) -> None:
         self._parts = build_parts(source, loaded, own_log)
         self._parts.rota.reload = self._reload = Reload(source, self._parts)
-        self._listeners = Listeners(loaded.settings.server.trust_proxy)
+        self._listeners = Listeners(loaded.settings.server.trust_proxy, loaded.settings.daemon.tls)
         self._systemd = ServiceManager(source.environ)
         self._stopping = asyncio.Event()
         self._serving = asyncio.Event()
