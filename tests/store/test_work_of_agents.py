@@ -90,7 +90,7 @@ def test_all_runs_of_a_task_are_hidden_and_purged_once_they_are_over(c: Connecti
 def test_an_agent_is_changed_and_its_name_is_free_once_it_is_removed(c: Connection) -> None:
     bot, other = add_agent(c), add_agent(c, "other")
     agent = users.find_user(c, bot)
-    assert agent is not None and agent.actor.scopes == {"tasks:read"}
+    assert agent is not None and agent.actor.scopes == frozenset({"tasks:read"})
     with pytest.raises(Conflict):
         users.update_agent(c, users.User(id=bot, number=1, name="other", created_at=NOON))
     users.update_agent(c, users.User(id=bot, number=1, name="bot", created_at=NOON, scopes=("admin",), webhook_url="https://x"))
