@@ -10,6 +10,7 @@ from msgspec import Struct
 LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "pruner", "notifier"]
 REPLAY = 2048
 BACKLOG = 1024
+LONGEST_NUMBER = 18
 
 
 class Notice(Struct, frozen=True):
@@ -81,7 +82,7 @@ class Bus:
         if after_id is None:
             return [], False
         epoch, _, number = after_id.rpartition("-")
-        if epoch != self._epoch or not number.isdecimal():
+        if epoch != self._epoch or not number.isdecimal() or len(number) > LONGEST_NUMBER:
             return [], True
         missed = self._count - int(number)
         return list(self._ring)[-missed:] if missed > 0 else [], missed > len(self._ring)

@@ -1,6 +1,7 @@
 """What attempts come to: ends, retries, restarts, and what their ends cause."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -24,6 +25,7 @@ from rota.ops import runs as run_ops
 from rota.ops.context import Rota
 from rota.runners.base import Finished
 from rota.store import instances, runs
+from rota.store.database import Connection
 
 Steer = Callable[[Rota, Actor, str], Coroutine[Any, Any, Task]]
 
@@ -160,6 +162,28 @@ def test_a_result_is_kept_while_the_store_is_unavailable(world: World, monkeypat
     world.tick(world.settler)
     assert (world.run(run).state, world.run(run).ended_at) == ("succeeded", at(60))
     assert world.runner.acknowledged == [(run.id, 1)]
+
+
+def test_a_result_that_cannot_be_written_holds_no_other_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = world.add(policy=Policy(max_concurrent=3))
+    poisoned, *others = [start(world, task) for _ in range(3)]
+    world.clock.advance(60)
+    world.runner.poll()
+    settle = Settler._settle
+
+    def fail_for_one(settler: Settler, c: Connection, batch: Sequence[Finished], *rest: Any) -> Any:
+        if poisoned.id in [finished.run_id for finished in batch]:
+            raise KeyError(poisoned.id)
+        return settle(settler, c, batch, *rest)
+
+    monkeypatch.setattr(Settler, "_settle", fail_for_one)
+    for _ in range(4):
+        with suppress(KeyError):
+            world.tick(world.settler)
+    assert [world.run(run).state for run in (poisoned, *others)] == ["running", "succeeded", "succeeded"]
+    monkeypatch.undo()
+    world.tick(world.settler)
+    assert world.run(poisoned).state == "succeeded"
 
 
 def _refuse(*_: object) -> None:

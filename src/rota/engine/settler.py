@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from rota.bus import LoopName
 from rota.core import service, verdict
+from rota.core.errors import RotaError
 from rota.core.retry import RECENT_ATTEMPTS
 from rota.core.run import Run
 from rota.core.service import Instance
@@ -101,14 +102,24 @@ class Settler:
         self._is_durable = is_durable
         self._unwritten: list[Finished] = []
         self._undelivered: list[Delivered] = []
+        self._one_by_one = False
 
     async def tick(self) -> Tick:
         self._unwritten += self._runner.take_finished()
         self._undelivered += self._runner.take_delivered()
-        batch, delivered = self._unwritten[:BATCH], self._undelivered[:]
+        batch, delivered = self._unwritten[: 1 if self._one_by_one else BATCH], self._undelivered[:]
         if not batch and not delivered:
+            self._one_by_one = False
             return Tick()
-        done = await self.settle(batch, delivered)
+        try:
+            done = await self.settle(batch, delivered)
+        except RotaError:
+            raise
+        except Exception:
+            # One of them cannot be written: it goes to the end, and from here on nobody waits for it.
+            self._one_by_one = True
+            self._unwritten.append(self._unwritten.pop(0))
+            raise
         del self._unwritten[: len(batch)], self._undelivered[: len(delivered)]
         counts = {"ended": len(done.ended), "retrying": len(done.retrying), "caused": len(done.caused)}
         return Tick(counts, again=bool(self._unwritten))
