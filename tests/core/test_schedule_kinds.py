@@ -1,7 +1,7 @@
 """The kinds of schedule beside cron and rrule, and what all kinds share."""
 
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import process_time
 
 import msgspec
 import pytest
@@ -185,7 +185,7 @@ def test_moments_at_the_ends_of_time_are_answered(year: int) -> None:
 
 
 def test_a_thousand_schedules_compile_and_answer_at_once() -> None:
-    start = perf_counter()
+    start = process_time()
     for n in range(1_000):
         compiled(CronSchedule(f"{n % 60} {n % 24} * * *", "Europe/Berlin")).next_after(ANCHOR)
-    assert perf_counter() - start < 0.5
+    assert process_time() - start < 0.5

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -230,9 +230,9 @@ def test_it_agrees_with_dateutil(text: str, second: int) -> None:
 )
 def test_a_rule_with_an_old_start_is_answered_at_once(expr: str) -> None:
     schedule = rule(f"DTSTART:20060101T000000\n{expr}", "Europe/Berlin")
-    start = perf_counter()
+    start = process_time()
     schedule.next_after(datetime(2026, 6, 1, 12, tzinfo=UTC))
-    assert perf_counter() - start < 0.1
+    assert process_time() - start < 0.3
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ def test_a_rule_with_an_old_start_is_answered_at_once(expr: str) -> None:
     ],
 )
 def test_a_search_without_end_gives_up_soon(expr: str) -> None:
-    start = perf_counter()
+    start = process_time()
     with pytest.raises(Invalid, match="never fires"):
         rule(f"DTSTART:20060101T000000\n{expr}")
-    assert perf_counter() - start < 0.2
+    assert process_time() - start < 0.5
 
 
 @pytest.mark.parametrize("timezone", ["Asia/Tokyo", "UTC", "America/New_York"])
