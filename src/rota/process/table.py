@@ -1,6 +1,7 @@
 """What the kernel knows about processes, read from /proc."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ Identity = tuple[int, int]
 
 # The kernel gives at most a page at a time; less than asked for is the end.
 CHUNK_BYTES = 4096
+EXEC_LOOKS, EXEC_PAUSE_S = 3, 0.002
 
 
 class Entry(NamedTuple):
@@ -50,12 +52,25 @@ def list_processes() -> Iterator[Entry]:
 
 
 def find_variable(pid: int, name: str) -> str | None:
-    """A variable of a process as it was started; None also where we may not look."""
+    """A variable of a process as it was started; None also where we may not look. May wait some milliseconds."""
     start = f"{name}=".encode()
-    for item in _read(f"/proc/{pid}/environ").split(b"\0"):
+    for item in _environment(pid).split(b"\0"):
         if item.startswith(start):
             return item[len(start) :].decode(errors="replace")
     return None
+
+
+def _environment(pid: int) -> bytes:
+    """While a process becomes another program it seems to have none, for an instant; a thread of the kernel never has one."""
+    for _ in range(EXEC_LOOKS):
+        data = _read(f"/proc/{pid}/environ")
+        if data:
+            return data
+        found = find_process(pid)
+        if found is None or found.is_dead or found.session == 0:
+            return b""
+        time.sleep(EXEC_PAUSE_S)
+    return b""
 
 
 def boot_id() -> str:
