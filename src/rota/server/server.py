@@ -71,6 +71,8 @@ class Server:
                 await self._reload()
         except RotaError as error:
             log.error("settings not read again: nothing was changed", why=explain(error))
+        except Exception:  # the edge of this task: nobody else would tell
+            log.exception("settings not read again")
 
 
 def _listen(listeners: Listeners, parts: Parts) -> str:
