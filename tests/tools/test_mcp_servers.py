@@ -14,6 +14,8 @@ from tests.pipeline_workbench import Bench, Done
 
 from rota.tools import McpServer, McpServers
 
+pytestmark = pytest.mark.e2e
+
 PROGRAM = str(Path(__file__).with_name("mcp_server.py"))
 PATIENCE_S = 20.0
 

@@ -4,11 +4,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.surfaces.mcp.speaking import PIPELINE, Assistant, over_stdio, served
 
 from rota.cli.mcp import call_tool
 from rota.cli.place import Place
 from rota.surfaces.mcp.wire import Called
+
+pytestmark = pytest.mark.e2e
 
 
 def test_one_session_lasts_while_servers_come_and_go(tmp_path: Path) -> None:
