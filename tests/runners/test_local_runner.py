@@ -264,7 +264,10 @@ def test_closing_stops_everything_at_once_and_kills_what_is_left(tmp_path: Path)
 
 def test_closing_an_idle_runner_is_immediate(tmp_path: Path) -> None:
     async def scenario() -> None:
-        await Place(tmp_path).runner.close(60)
+        place = Place(tmp_path)
+        async with asyncio.timeout(5):
+            await place.runner.close(60)
+        assert place.runner.take_finished() == []
 
     run(scenario())
 

@@ -37,6 +37,8 @@ def test_it_can_be_taken_again_after_release(tmp_path: Path) -> None:
     with take_ownership(tmp_path) as again:
         again.release()
         again.release()
+    with take_ownership(tmp_path) as third:
+        assert third.directory == tmp_path
 
 
 def test_a_killed_holder_leaves_it_free(tmp_path: Path) -> None:

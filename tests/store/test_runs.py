@@ -66,6 +66,7 @@ def test_a_pending_run_is_new_and_an_ended_one_is_not_work(c: Connection) -> Non
 def test_nothing_is_a_batch_too(c: Connection) -> None:
     runs.insert_runs(c, [])
     runs.mark_delivered(c, [], NOON)
+    assert runs.count_by_state(c) == {"pending": 0, "running": 0}
 
 
 def test_live_runs_are_counted_by_state(c: Connection) -> None:

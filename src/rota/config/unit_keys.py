@@ -187,7 +187,7 @@ KEYS = (
         BOOLEAN,
         None,
         "policy.resume_after_crash",
-        "A new attempt if the server died under one.",
+        "The attempt is carried out again, under its own number, if the server died under it.",
         inherits=True,
         ours=True,
     ),

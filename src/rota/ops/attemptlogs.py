@@ -11,10 +11,10 @@ from msgspec import Struct, field, structs
 from rota.core.actor import Actor
 from rota.core.occurrence import Occurrence
 from rota.logs import LONGEST_PAGE_BYTES, LiveRegion, LogLine, LogName, LogPage, LogReader, Stream
-from rota.logs.follow import PAGE_BYTES
+from rota.logs.follow import PAGE_BYTES, PAGE_LINES
 from rota.ops import occurrences
 from rota.ops.context import Rota
-from rota.ops.runlogs import PAGE_LINES, wait_for_growth
+from rota.ops.runlogs import wait_for_growth
 from rota.store import occurrences as stored
 from rota.store.database import Connection
 

@@ -18,7 +18,6 @@ from rota.store import runs
 LOOK_AGAIN_S = 0.1
 # A run that ends without another line wakes nobody.
 LONGEST_WAIT_S = 1.0
-PAGE_LINES = 1000
 
 
 async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int, limit: int) -> LogPage:
