@@ -11,7 +11,7 @@ from rota.ops import access, audit, ends
 from rota.ops.context import Rota
 from rota.ops.single import check_single
 from rota.ops.steering import STEERS
-from rota.ops.tasks import change_document, check_changeable
+from rota.ops.tasks import Beside, change_document, check_changeable, nothing_beside
 from rota.store import tasks, users
 from rota.store.database import Connection
 
@@ -24,6 +24,7 @@ async def revise_task(
     *,
     status: Status | None = None,
     owner_id: str | None = None,
+    beside: Beside = nothing_beside,
 ) -> Task:
     """Change some fields as update_task does, and pause, resume or cancel the task or give it to another agent, all or nothing.
 
@@ -40,6 +41,7 @@ async def revise_task(
         ended = STEERS[status](c, rota, task, now) if status not in (None, task.status) else []
         task = tasks.get_task(c, task.id)
         check_single(c, actor, task)
+        beside(c, task)
         given = [*change, *(["status"] if status else []), *(["owner_id"] if owner_id else [])]
         audit.note(c, rota, actor, "task.updated", task.id, fields=given, status=task.status)
         return task, ended

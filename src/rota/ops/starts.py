@@ -1,6 +1,7 @@
 """Starting a task by asking for it."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,6 +20,12 @@ from rota.store.runs import NewRun
 
 LONGEST_KEY = 255
 CANONICAL = msgspec.json.Encoder(order="deterministic")
+# What is written with a run in the transaction that writes it; what it raises undoes both.
+Beside = Callable[[Connection, Run], object]
+
+
+def nothing_beside(_c: Connection, _run: Run) -> None:
+    """Of a run that stands for itself."""
 
 
 class Start(NamedTuple):
@@ -35,11 +42,13 @@ async def start_task(
     params: dict[str, Any],
     *,
     idempotency_key: str | None = None,
+    beside: Beside = nothing_beside,
 ) -> Start:
     """Make a run of a task; it starts as soon as its policy lets it.
 
     params           over the task's own defaults; what `inputs` of the task does not allow is Invalid at `body.params.<key>`
     idempotency_key  the same key with the same request answers the same run; with another one it is a Conflict
+    beside           writes what a surface keeps with the run, in the same transaction
 
     Raises NotFound; Conflict for a task that is paused, canceled or a service; Forbidden if it may not be started by hand.
     """
@@ -55,6 +64,7 @@ async def start_task(
             return Start(earlier, True), task
         check_startable(task)
         runs.insert_runs(c, [new])
+        beside(c, new.run)
         audit.note(c, rota, actor, "task.run_now", task.id, run_id=new.run.id)
         return Start(new.run, False), task
 

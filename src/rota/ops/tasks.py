@@ -1,5 +1,6 @@
 """Tasks: create, get, list, change, delete."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +18,20 @@ from rota.store.database import Connection
 
 MOST_LIVE = 20_000
 MOST_LISTED = 20_000
+# What is written with a task in the transaction that writes it; what it raises undoes both.
+Beside = Callable[[Connection, Task], object]
 
 
-async def create_task(rota: Rota, actor: Actor, spec: TaskSpec, *, owner_id: str | None = None) -> Task:
+def nothing_beside(_c: Connection, _task: Task) -> None:
+    """Of a task that stands for itself."""
+
+
+async def create_task(
+    rota: Rota, actor: Actor, spec: TaskSpec, *, owner_id: str | None = None, beside: Beside = nothing_beside
+) -> Task:
     """Store a task and plan it from now. It is the actor's own or, where root says so, another's.
+
+    beside  writes what a surface keeps with it, in the same transaction
 
     Raises Invalid at `body.<field>`, Forbidden without `task.shell` for a shell task, Conflict if the owner has one of
     that name, Duplicate as `single` says, and NotFound for an owner who is not there.
@@ -44,6 +55,7 @@ async def create_task(rota: Rota, actor: Actor, spec: TaskSpec, *, owner_id: str
         _check_owner(c, actor, owner_id)
         check_single(c, actor, task)
         tasks.insert_task(c, task)
+        beside(c, task)
         audit.note(c, rota, actor, "task.created", task.id, name=spec.name, title=spec.title)
 
     await rota.database.write(write)
@@ -72,9 +84,15 @@ async def list_own_tasks(rota: Rota, actor: Actor) -> list[Task]:
 
 
 async def update_task(
-    rota: Rota, actor: Actor, reference: str, change: dict[str, Any], *, expected_version: int | None = None
+    rota: Rota,
+    actor: Actor,
+    reference: str,
+    change: dict[str, Any],
+    *,
+    expected_version: int | None = None,
+    beside: Beside = nothing_beside,
 ) -> Task:
-    """Change some fields of a task's document; a changed schedule counts from now.
+    """Change some fields of a task's document; a changed schedule counts from now. `beside` as in create_task.
 
     Raises as create_task does, NotFound, and Conflict for a task of the settings file, a canceled one, or one whose
     version is not the expected one.
@@ -88,6 +106,7 @@ async def update_task(
             raise Conflict(f"the task is at version {task.version}, not {expected_version}", hint="read it again")
         changed = change_document(c, rota, actor, task, change, now)
         check_single(c, actor, changed)
+        beside(c, changed)
         audit.note(c, rota, actor, "task.updated", task.id, fields=list(change))
         return changed
 
