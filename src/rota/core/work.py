@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from rota.core.module import ModuleName
+from rota.core.agent.node import Header, Nodes
 from rota.core.pipeline.language import Options, Steps
 
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -62,4 +64,55 @@ class Pipeline(
     options: Options = Options()
 
 
-Work = Shell | Compose | Pipeline
+class Module(Struct, frozen=True, kw_only=True, tag_field="kind", tag="module", omit_defaults=True, forbid_unknown_fields=True):
+    """A Python function with parameters (core.module). `params` are under those of the task and the run."""
+
+    module: ModuleName
+    params: dict[str, Any] = {}
+
+
+Url = Annotated[str, Meta(min_length=1, max_length=8192)]
+HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$(?!\n)")]
+Headers = Annotated[dict[HeaderName, Header], Meta(max_length=100)]
+HttpStatus = Annotated[int, Meta(ge=100, le=599)]
+
+
+class Http(Struct, frozen=True, kw_only=True, tag_field="kind", tag="http", omit_defaults=True, forbid_unknown_fields=True):
+    """Calls a URL and judges the answer. Texts in url, headers and body are templates, as in pipelines.
+
+    body           text as it is, anything else as JSON
+    expect_status  what is success; 2xx where nothing is given
+    """
+
+    url: Url
+    method: Annotated[str, Meta(pattern=r"^[A-Z]{1,20}$(?!\n)")] = "GET"
+    headers: Headers = {}
+    body: Any = None
+    expect_status: HttpStatus | list[HttpStatus] | None = None
+
+
+class Agent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="agent", omit_defaults=True, forbid_unknown_fields=True):
+    """Exactly one of: a chain of nodes (core.agent), a command that does the work, a URL that does it.
+
+    variables    what templates find, under the params of the task and the run; beside params for a command or a URL
+    command      program and arguments, or a script for /bin/sh; gets {"run", "params"} as JSON on stdin
+    env          variables of the command
+    working_dir  of the command; a folder of its own, gone after the attempt, where none is given
+    url          gets a POST of {"run", "params"}; its JSON answer is the output of the run
+    headers      of that POST
+    """
+
+    nodes: Nodes | None = None
+    variables: dict[str, Any] = {}
+    command: (
+        Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1)]
+        | Annotated[str, Meta(min_length=1, pattern=r"\S")]
+        | None
+    ) = None
+    env: Annotated[dict[EnvName, EnvValue], Meta(max_length=256)] = {}
+    working_dir: str | None = None
+    url: Url | None = None
+    headers: Headers = {}
+
+
+Work = Shell | Compose | Pipeline | Http | Agent
