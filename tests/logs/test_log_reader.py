@@ -15,7 +15,9 @@ from rota.core.errors import Invalid
 from rota.core.policy import LogLimit
 from rota.logs import LogLine, LogName, LogReader, LogWriter, Pattern, RunLogs, Stream
 
-CHUNK = st.tuples(st.sampled_from(["stdout", "stderr", "system"]), st.lists(st.text("ab ", max_size=6), min_size=1, max_size=9))
+CHUNK = st.tuples(
+    st.sampled_from(["stdout", "stderr", "system", "entry"]), st.lists(st.text("ab ", max_size=6), min_size=1, max_size=9)
+)
 
 
 @settings(max_examples=examples(40))

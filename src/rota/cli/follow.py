@@ -8,6 +8,7 @@ from typing import Any
 
 from rota.cli.client import Client
 from rota.cli.output import show_line
+from rota.core.entry import plain
 from rota.core.states import LIVE
 
 PAGE_LINES = 1000
@@ -15,9 +16,9 @@ Line = dict[str, Any]
 
 
 def show_text(line: Line) -> None:
-    """What the work wrote, to the stream it wrote it to. Notes of the server itself go to stderr."""
-    target = sys.stdout if line["stream"] == "stdout" else sys.stderr
-    print(line["text"], file=target, flush=True)
+    """What the work wrote, to the stream it wrote it to; entries go to stdout. Notes of the server itself go to stderr."""
+    target = sys.stdout if line["stream"] in ("stdout", "entry") else sys.stderr
+    print(plain(line["text"]) if line["stream"] == "entry" else line["text"], file=target, flush=True)
 
 
 def printer(*, as_json: bool) -> Callable[[Line], None]:

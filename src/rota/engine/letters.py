@@ -109,5 +109,5 @@ class Letters:
         reader = self._logs.reader(LogName(note.task, note.run.created_at, note.run.id))
         start = -LOOK_BACK if note.log_end is None else max(0, note.log_end - LOOK_BACK)
         lines = reader.page(start, LOOK_BACK).lines
-        own = [line.text for line in lines if line.stream != "system" and (note.log_end is None or line.n < note.log_end)]
+        own = [line.plain for line in lines if line.stream != "system" and (note.log_end is None or line.n < note.log_end)]
         return own[-TAIL:]

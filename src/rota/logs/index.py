@@ -5,7 +5,8 @@ import zlib
 from struct import Struct as Layout
 from typing import Literal, NamedTuple, get_args
 
-Stream = Literal["stdout", "stderr", "system"]
+# Their numbers stand in the files: a new one goes to the end. A line of `entry` is one JSON object (core.entry).
+Stream = Literal["stdout", "stderr", "system", "entry"]
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 STREAM_CODES: dict[Stream, int] = {stream: code for code, stream in enumerate(STREAMS)}
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from rota.core.entry import plain
 from rota.logs.frames import find_frames, list_entries
 from rota.logs.index import CONTINUED, STREAM_CODES, STREAMS, Record, Stream
 from rota.logs.name import LogPaths
@@ -15,12 +16,12 @@ from rota.logs.view import View, open_view
 LONGEST_PAGE_BYTES = 16 * 1024 * 1024
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STDERR, _SYSTEM = STREAM_CODES["stderr"], STREAM_CODES["system"]
+_STDERR, _SYSTEM, _ENTRY = STREAM_CODES["stderr"], STREAM_CODES["system"], STREAM_CODES["entry"]
 
 
 class LogLine(Struct, frozen=True):
     """Line `n` of a run, counted from 0 over all attempts and rotations. `continued`: goes on the line before it.
-    `frame_count`: how many frames are kept of what it was before, where it was drawn over.
+    `frame_count`: how many frames are kept of what it was before, where it was drawn over. The `text` of an `entry` is JSON.
     """
 
     n: int
@@ -29,6 +30,11 @@ class LogLine(Struct, frozen=True):
     text: str
     continued: bool = False
     frame_count: int | UnsetType = UNSET
+
+    @property
+    def plain(self) -> str:
+        """As a person reads it."""
+        return plain(self.text) if self.stream == "entry" else self.text
 
 
 class LogPage(Struct, frozen=True):
@@ -93,16 +99,20 @@ class LogReader:
         most: int,
         is_late: Callable[[], bool] = lambda: False,
     ) -> Found:
-        """Lines that match, in order, up to `most`, until `is_late` says that it is enough. Raises Invalid as `Pattern` does."""
+        """Lines that match as a person reads them, in order, up to `most`, until `is_late` says that it is enough.
+
+        Raises Invalid as `Pattern` does.
+        """
         hits: list[LogLine] = []
         with self._view() as view:
             for record, data in view.blocks(from_line):
                 if end_line is not None and record.first_line >= end_line:
                     break
                 text = data.decode(errors="replace")
-                lines = _split(record, text, from_line) if pattern.may_be_in(text) else []
+                may_match = record.stream == _ENTRY or pattern.may_be_in(text)
+                lines = _split(record, text, from_line) if may_match else []
                 for line in lines:
-                    if (end_line is None or line.n < end_line) and pattern.matches(line.text):
+                    if (end_line is None or line.n < end_line) and pattern.matches(line.plain):
                         hits.append(line)
                     if len(hits) >= most or is_late():
                         return Found(hits, line.n + 1)
@@ -111,7 +121,7 @@ class LogReader:
         return Found(hits, None)
 
     def raw(self, *, prefixes: bool = True, from_line: int = 0, end_line: int | None = None) -> Iterator[bytes]:
-        """The text of all lines there are, the same as in pages, with `[ERR] ` before those of stderr, and the time and
+        """The text of all lines there are, as a person reads them, with `[ERR] ` before those of stderr, and the time and
         `[SYSTEM] ` before our own.
         """
         with self._view() as view:
@@ -120,7 +130,10 @@ class LogReader:
                     return
                 prefix = _prefix_of(record) if prefixes else b""
                 part = _cut(record, data, from_line, end_line)
-                yield _prefixed(part, prefix) if prefix else part
+                if record.stream == _ENTRY:
+                    yield _plain(part)
+                else:
+                    yield _prefixed(part, prefix) if prefix else part
 
     def _view(self) -> AbstractContextManager[View]:
         return open_view(self._paths, self._is_live)
@@ -157,6 +170,10 @@ def _cut(record: Record, data: bytes, from_line: int, end_line: int | None) -> b
     end = None if end_line is None else end_line - record.first_line
     lines = data.removesuffix(b"\n").split(b"\n")[max(0, from_line - record.first_line) : end]
     return b"".join(line + b"\n" for line in lines)
+
+
+def _plain(data: bytes) -> bytes:
+    return b"".join(plain(line.decode(errors="replace")).encode(errors="replace") + b"\n" for line in data.splitlines())
 
 
 def _prefix_of(record: Record) -> bytes:

@@ -208,12 +208,12 @@ def page_wire(page: LogPage) -> wire.LogPage:
 
 def line_wire(line: LogLine) -> wire.LogLine:
     frames = line.frame_count if isinstance(line.frame_count, int) else 0
-    return wire.LogLine(line.n, _ms(line), line.stream, line.text, line.continued, frames)
+    return wire.LogLine(line.n, _ms(line), words.stream_of(line.stream), line.plain, line.continued, frames)
 
 
 def hit_wire(hit: Hit) -> wire.Hit:
     line = hit.line
-    return wire.Hit(to_ulid(hit.run_id), line.n, line.stream, line.text, _ms(line))
+    return wire.Hit(to_ulid(hit.run_id), line.n, words.stream_of(line.stream), line.plain, _ms(line))
 
 
 def _ms(line: LogLine) -> int:

@@ -7,8 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from rota.core.notification import Kind, Severity
 from rota.core.policy import Backoff, CatchUp, OnFull, Overlap, Signal
-from rota.logs.index import Stream
-from rota.surfaces.runwisp.words import EndReason, Phase, TriggeredBy
+from rota.surfaces.runwisp.words import EndReason, Phase, Stream, TriggeredBy
 
 # Whole numbers that every client can hold.
 FAR = 2**53

@@ -2,6 +2,7 @@
 
 from typing import Literal, cast, get_args
 
+from rota import logs
 from rota.core.run import Trigger
 from rota.core.states import ENDED, SUCCESSES, Reason, State
 from rota.executors.environment import TRIGGERED_BY
@@ -12,6 +13,7 @@ EndReason = Literal[
     "daemon_stopped", "missed",
 ]  # fmt: skip
 TriggeredBy = Literal["cron", "api", "service", "startup"]
+Stream = Literal["stdout", "stderr", "system"]
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 END_REASONS: tuple[EndReason, ...] = get_args(EndReason)
@@ -62,6 +64,11 @@ def states_of(words: set[str]) -> tuple[tuple[State, tuple[str, ...] | None], ..
         if reasons:
             found.append((state, None if len(reasons) == len(REASONS) else reasons))
     return tuple(found)
+
+
+def stream_of(stream: logs.Stream) -> Stream:
+    """Entries are what the work says of itself."""
+    return "stdout" if stream == "entry" else stream
 
 
 def triggered_by(trigger: Trigger) -> TriggeredBy:
