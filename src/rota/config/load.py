@@ -18,7 +18,7 @@ from rota.config.units import declared_units, read_defaults, read_unit
 from rota.core.service import check_dependencies
 
 POOLED = ("tasks", "services", "compose", "notifier", "notification_route")
-ROOT_ONLY = (*SECTIONS, "mcp", "defaults", "listen")
+ROOT_ONLY = (*SECTIONS, "mcp", "databases", "records", "defaults", "listen")
 FILE_NAMES = ("rota.toml", "runwisp.toml")
 
 

@@ -4,9 +4,12 @@ from collections.abc import Iterable
 
 from rota.config.aliases import RENAMED, RENAMED_NOTIFY
 from rota.config.compose import KEYS as COMPOSE_TABLE_KEYS
+from rota.config.databases import DATABASE_KEYS
+from rota.config.kinds import Kind
 from rota.config.mcp import SERVER_KEYS
 from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
+from rota.config.records import OBJECTTYPE_KEYS, RECORDS_KEYS
 from rota.config.table import LISTEN, TABLE, Setting
 from rota.config.unit_keys import KEYS, LATER_KEYS, UnitKey
 from rota.core.notification import ROUTED
@@ -84,6 +87,8 @@ def render_reference() -> str:
         *(_section(name) for name in sections),
         _listen(),
         _mcp(),
+        _databases(),
+        _records(),
         _notifiers(),
         _routes(),
         UNITS,
@@ -118,9 +123,23 @@ def _listen() -> str:
 
 
 def _mcp() -> str:
-    rows = ((f"`{key}`", kind.name, meaning) for key, (kind, meaning) in SERVER_KEYS.items())
     text = "A server whose tools pipelines call as `mcp.NAME.TOOL`. It is started or connected to when it is first needed."
-    return f"## `[mcp.servers.NAME]`\n\n{text}\n\n{_table(('Key', 'Type', 'Meaning'), rows)}"
+    return f"## `[mcp.servers.NAME]`\n\n{text}\n\n{_keys(SERVER_KEYS)}"
+
+
+def _databases() -> str:
+    text = "A database that the module `sql` may be pointed at, by this name."
+    return f"## `[databases.NAME]`\n\n{text}\n\n{_keys(DATABASE_KEYS)}"
+
+
+def _records() -> str:
+    text = "What the [record modules](../builtin-modules.md) work on."
+    types = f"### `[records.objecttypes.NAME]`\n\nOne kind of record.\n\n{_keys(OBJECTTYPE_KEYS)}"
+    return f"## `[records]`\n\n{text}\n\n{_keys(RECORDS_KEYS)}\n{types}"
+
+
+def _keys(keys: dict[str, tuple[Kind, str]]) -> str:
+    return _table(("Key", "Type", "Meaning"), ((f"`{key}`", kind.name, meaning) for key, (kind, meaning) in keys.items()))
 
 
 def _notifiers() -> str:

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from rota.config.databases import NamedDatabase, read_databases
 from rota.config.document import Table
 from rota.config.findings import Findings, elsewhere, nearest
 from rota.config.kinds import PATH, BadValue
 from rota.config.mcp import McpServer, read_servers
+from rota.config.records import Records, read_records
 from rota.config.secret import Secret
 from rota.config.table import IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
 from rota.config.zone import TimezoneSource, resolve_timezone
@@ -88,6 +90,12 @@ class Tools(Struct, frozen=True, kw_only=True):
     catalog: Path | None
 
 
+class Files(Struct, frozen=True, kw_only=True):
+    """Folders that modules may read and write, absolute."""
+
+    roots: tuple[str, ...]
+
+
 class OrdinautAccess(Struct, frozen=True, kw_only=True):
     """How agents are let in, and how often they may ask."""
 
@@ -112,6 +120,14 @@ class Listener(Struct, frozen=True, kw_only=True):
     surface: str
 
 
+class Kept(Struct, frozen=True, kw_only=True):
+    """What stands in the file alone, in tables with names of their own."""
+
+    mcp: tuple[McpServer, ...] = ()
+    databases: tuple[NamedDatabase, ...] = ()
+    records: Records = Records()
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything a server is told, in the order defaults, file, environment, flags. Each key is described in `table`."""
 
@@ -122,10 +138,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     outgoing: Outgoing
     notify: NotifyRules
     tools: Tools
+    files: Files
     ordinaut: OrdinautAccess
     runwisp: RunwispAccess
     listen: tuple[Listener, ...]
     mcp: tuple[McpServer, ...] = ()
+    databases: tuple[NamedDatabase, ...] = ()
+    records: Records = Records()
 
 
 def build_settings(
@@ -135,11 +154,11 @@ def build_settings(
     before = len(findings.errors)
     values: Values = {(row.section, row.key): _default(row) for row in TABLE}
     listeners: tuple[Listener, ...] = ()
-    servers: tuple[McpServer, ...] = ()
+    kept = Kept()
     if root is not None:
         values |= _from_file(root)
         listeners = tuple(_listeners(root))
-        servers = tuple(read_servers(root))
+        kept = Kept(mcp=tuple(read_servers(root)), databases=tuple(read_databases(root)), records=read_records(root))
     values |= _from_environment(environ, findings)
     values |= _from_flags(flags, findings)
     for message in _conflicts(values, listeners):
@@ -150,7 +169,7 @@ def build_settings(
     values["scheduler", "timezone"], values["scheduler", "timezone_source"] = zone, source
     values["runwisp", "no_auth"] = bool(values["runwisp", "no_auth"])
     values["outgoing", "private"] = values["outgoing", "private"] or _private(values["server", "listen"], listeners)
-    return _assemble(values, listeners, servers)
+    return _assemble(values, listeners, kept)
 
 
 def _default(row: Setting) -> Any:
@@ -268,7 +287,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _assemble(values: Values, listeners: tuple[Listener, ...], servers: tuple[McpServer, ...]) -> Settings:
+def _assemble(values: Values, listeners: tuple[Listener, ...], kept: Kept) -> Settings:
     def section(name: str) -> dict[str, Any]:
         return {key: tuple(value) if isinstance(value, list) else value for (at, key), value in values.items() if at == name}
 
@@ -280,8 +299,11 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], servers: tuple[Mc
         outgoing=Outgoing(**section("outgoing")),
         notify=NotifyRules(**section("notify")),
         tools=Tools(**section("tools")),
+        files=Files(**section("files")),
         ordinaut=OrdinautAccess(**section("ordinaut")),
         runwisp=RunwispAccess(**section("runwisp")),
         listen=listeners,
-        mcp=servers,
+        mcp=kept.mcp,
+        databases=kept.databases,
+        records=kept.records,
     )

@@ -5,6 +5,7 @@ from msgspec import Struct
 from rota.config.kinds import (
     ADDRESS,
     BOOLEAN,
+    FOLDER,
     LABEL,
     NETWORK,
     PATH,
@@ -198,6 +199,14 @@ TABLE = (
         None,
         "A catalogue of further tools, JSON, as Ordinaut's.",
         ("ROTA_TOOLS_CATALOG", "TOOL_CATALOG_PATH"),
+    ),
+    Setting(
+        "files",
+        "roots",
+        list_of(FOLDER),
+        "",
+        "Folders that the modules `archive`, `checksum`, `sql` and `email_report` may read and write, with all below them.",
+        ("ROTA_FILES_ROOTS",),
     ),
     Setting(
         "ordinaut",
