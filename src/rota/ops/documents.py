@@ -6,13 +6,16 @@ from typing import Any
 from msgspec import structs
 
 from rota.core.actor import Actor
+from rota.core.agent.check import check_agent
+from rota.core.agent.node import starts_process
 from rota.core.errors import Invalid, Problem
 from rota.core.inputs import check_inputs
 from rota.core.pipeline import language
 from rota.core.planning import Opening, open_schedule
+from rota.core.request import check_http
 from rota.core.schedule import ManualSchedule
 from rota.core.task import TaskSpec
-from rota.core.work import Compose, Pipeline, Shell
+from rota.core.work import Agent, Compose, Http, Pipeline, Shell
 from rota.ops import reading
 from rota.tools import Toolbox
 
@@ -51,9 +54,15 @@ def check_spec(actor: Actor, spec: TaskSpec, tools: Toolbox, *, now: datetime, d
 
     Raises Forbidden if the actor may not have such a task, and Invalid at `body.<field>` if it cannot work.
     """
-    if isinstance(spec.executor, Shell | Compose):  # both run processes on this machine
+    if _runs_processes(spec):
         actor.require("task.shell")
-    problems = [*_check_service(spec), *_check_inputs(spec), *_check_compose(spec), *check_pipeline(actor, spec, tools)]
+    problems = [
+        *_check_service(spec),
+        *_check_inputs(spec),
+        *_check_compose(spec),
+        *_check_calls(spec, tools),
+        *check_pipeline(actor, spec, tools),
+    ]
     opening = Opening(now, None)
     try:
         opening = open_schedule(spec.schedule, spec.policy.dst, now, default_timezone)
@@ -93,6 +102,27 @@ def _check_compose(spec: TaskSpec) -> list[Problem]:
     if (work.script is None) != (work.mode != "exec"):
         found.append(Problem("body.executor.script", "is for the mode exec, which needs it"))
     return found
+
+
+def _runs_processes(spec: TaskSpec) -> bool:
+    """On this machine."""
+    match spec.executor:
+        case Shell() | Compose():
+            return True
+        case Agent(nodes=nodes, command=command):
+            return command is not None or starts_process(nodes or ())
+        case _:
+            return False
+
+
+def _check_calls(spec: TaskSpec, tools: Toolbox) -> list[Problem]:
+    match spec.executor:
+        case Agent() as work:
+            return [_within("body.executor", problem) for problem in check_agent(work, tools.llms)]
+        case Http() as work:
+            return [_within("body.executor", problem) for problem in check_http(work)]
+        case _:
+            return []
 
 
 def check_pipeline(actor: Actor, spec: TaskSpec, tools: Toolbox, at: str = "body.executor") -> list[Problem]:

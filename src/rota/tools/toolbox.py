@@ -1,7 +1,7 @@
 """All tools of one server: found by name, checked, described, called."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -28,10 +28,20 @@ class ToolInfo(Struct, frozen=True, kw_only=True):
 class Toolbox:
     """Tools by name, and families of them by the beginning of the name.
 
+    llms  the providers of models there are, for agents; None where nobody knows
+
     Raises Invalid for a name that is given twice.
     """
 
-    def __init__(self, tools: Sequence[Tool] = (), families: Sequence[Family] = (), *, simulate_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        tools: Sequence[Tool] = (),
+        families: Sequence[Family] = (),
+        *,
+        simulate_unknown: bool = False,
+        llms: Collection[str] | None = None,
+    ) -> None:
+        self.llms = llms
         self._tools: dict[str, Tool] = {}
         self._families = families
         self._simulate = simulate_unknown

@@ -12,13 +12,17 @@ from rota.core.task import Task
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    """A step that is over and is not done again: by its place in the pipeline, from 0, and its id. `output` is any JSON."""
+    """A step that is over and is not done again: by its place in the pipeline, from 0, and its id. `output` is any JSON.
+
+    usage  tokens that models took for it: input_tokens, output_tokens
+    """
 
     position: int
     name: str
     status: Literal["done", "skipped"]
     ended_at: datetime
     output: Any = None
+    usage: dict[str, int] = {}
 
 
 class Fault(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,43 @@
+"""What becomes of a chain's variables, and what its log says (NLA §4.2, §4.3)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rota.core.agent.node import Node, Return
+from rota.core.pipeline.account import Checkpoint
+
+Variables = dict[str, Any]
+
+
+class MissingVariable(LookupError):
+    """A return node names a variable that is not there."""
+
+
+def begin(*layers: Mapping[str, Any]) -> Variables:
+    """The variables before the first node; later layers are over earlier ones."""
+    return {name: value for layer in layers for name, value in layer.items()}
+
+
+def replay(variables: Variables, done: Sequence[Checkpoint]) -> Variables:
+    """The variables behind the finished nodes: each has kept what it changed."""
+    return begin(variables, *(each.output for each in done))
+
+
+def returned(node: Return, variables: Mapping[str, Any]) -> Variables:
+    """The output of a run. Raises MissingVariable."""
+    for name in node.names:
+        if name not in variables:
+            raise MissingVariable(f"there is no variable {name!r} to return")
+    return {name: variables[name] for name in node.names}
+
+
+def running_line(node: Node) -> str:
+    return f"{node.name}: Running"
+
+
+def response_line(text: str) -> str:
+    return f"Response: {text}"
+
+
+def error_line(reason: str) -> str:
+    return f"Error: {reason}"
