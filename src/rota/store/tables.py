@@ -54,6 +54,8 @@ TABLES: dict[str, dict[str, str]] = {
         "jitter_s": "float8",
         "created_at": "bigint",
         "updated_at": "bigint",
+        "shared": "integer",
+        "title": "text?",
     },
     "runs": {
         "id": "id",
@@ -92,6 +94,7 @@ TABLES: dict[str, dict[str, str]] = {
         "gate_until": "bigint?",
         "gate_s": "float8?",
         "deleted_at": "bigint?",
+        "task_version": "integer?",
     },
     "attempts": {
         "id": "id",
@@ -223,11 +226,40 @@ TABLES: dict[str, dict[str, str]] = {
         "read_at": "bigint?",
         "untold": "integer",
     },
+    "artifacts": {
+        "id": "id",
+        "task_id": "id",
+        "run_id": "id?",
+        "state": "text",
+        "position": "integer?",
+        "name": "text",
+        "type": "text",
+        "source": "text",
+        "size": "bigint",
+        "content_type": "text",
+        "object_key": "text",
+        "created_at": "bigint",
+        "uploaded_at": "bigint",
+        "expires_at": "bigint?",
+    },
+    "revisions": {
+        "task_id": "id",
+        "version": "integer",
+        "doc": "text",
+    },
+    "agent_forms": {
+        "task_id": "id",
+        "fields": "text",
+    },
     "alerts": {
         "fingerprint": "text",
         "ends_at": "bigint",
         "held": "integer",
         "note": "text",
         "notification_id": "id?",
+    },
+    "written": {
+        "task_id": "id",
+        "text": "text",
     },
 }

@@ -7,8 +7,10 @@ from uuid import uuid4
 import pytest
 from tests.surfaces.ordinaut.agents_asking import ECHO, People, asked, task_body
 
+from rota.core.actor import OPERATOR
 from rota.core.run import Trigger
 from rota.ops.context import Rota
+from rota.ops.tasks import update_task
 from rota.store import runs, tasks
 from rota.store.runs import NewRun
 
@@ -102,14 +104,47 @@ def test_what_is_wrong_is_named_on_create_and_on_change(rota: Rota) -> None:
 
 def test_all_that_is_wrong_is_told_at_once(rota: Rota) -> None:
     async def talk(who: People) -> None:
-        body = {"title": "", "schedule_kind": "cron", "priority": 99, "payload": {"pipeline": []}}
+        body = {"title": "", "schedule_kind": "cron", "priority": 99, "payload": {"pipeline": [{}]}}
         refused = await who.owner.post("/tasks", body, 422)
-        assert [each["loc"][1] for each in refused["detail"]] == ["title", "description", "priority"]
+        places = ["title", "description", "priority", "payload.pipeline.0.uses", "schedule_expr"]
+        assert [".".join(map(str, each["loc"][1:])) for each in refused["detail"]] == places
         body = task_body(schedule_expr="x", payload={"pipeline": [{"uses": 1}, {}]})
         refused = await who.owner.post("/tasks", body, 422)
         assert [each["loc"][1:] for each in refused["detail"]] == [
             ["payload", "pipeline", 0, "uses"], ["payload", "pipeline", 1, "uses"], ["schedule_expr"],
         ]  # fmt: skip
+
+    asked(rota, talk)
+
+
+AS_SENT: list[dict[str, Any]] = [
+    {"pipeline": []},
+    {"params": None, "pipeline": [], "note": "for whoever reads it"},
+    {"pipeline": [{"uses": "debug.echo", "with": {}, "max_retries": 0, "timeout_seconds": 30, "color": "red"}]},
+]
+
+
+@pytest.mark.parametrize("payload", AS_SENT)
+def test_a_payload_comes_back_as_it_was_sent(rota: Rota, payload: dict[str, Any]) -> None:
+    async def talk(who: People) -> None:
+        task = await who.owner.post("/tasks", task_body(payload=payload), 201)
+        assert task["payload"] == payload
+        changed = await who.owner.put(f"/tasks/{task['id']}", {"title": "another"})
+        assert changed["payload"] == payload
+        sent = {**payload, "params": {"a": 1}}
+        assert (await who.owner.put(f"/tasks/{task['id']}", {"payload": sent}))["payload"] == sent
+        assert (await who.owner.get(f"/tasks/{task['id']}"))["payload"] == sent
+        assert [each["payload"] for each in (await who.owner.get("/tasks"))["items"]] == [sent]
+
+    asked(rota, talk)
+
+
+def test_a_payload_that_was_changed_elsewhere_is_shown_as_it_is_now(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        task = await who.owner.post("/tasks", task_body(payload={"pipeline": [], "note": "old"}), 201)
+        await update_task(rota, OPERATOR, task["id"], {"executor": {"kind": "pipeline", "steps": [{"uses": "noop"}]}})
+        shown = (await who.owner.get(f"/tasks/{task['id']}"))["payload"]
+        assert shown == {"params": {}, "pipeline": [{"uses": "noop"}]}
 
     asked(rota, talk)
 

@@ -20,11 +20,11 @@ from rota.core.schedule import (
     ScheduleSpec,
 )
 from rota.core.task import Task, TaskSpec
-from rota.core.work import Pipeline
+from rota.core.work import Pipeline, Work
 from rota.surfaces.ordinaut import wire
 from rota.surfaces.ordinaut.asking import find_problems
 from rota.surfaces.ordinaut.errors import relocate
-from rota.surfaces.ordinaut.shape import expression_of, kind_of, zone_of
+from rota.surfaces.ordinaut.shape import UTC_ZONE, expression_of, kind_of, zone_of
 
 # Where our documents' problems are in theirs.
 PLACES = (
@@ -49,21 +49,36 @@ DST = Dst(gap="shift")
 # A once that is no later than this is due now.
 LATE = timedelta(seconds=60)
 MOST_NAMED = 60
+PLANNING = ("schedule_kind", "schedule_expr", "timezone")
+# Stands for one that is missing or no object, which is a problem of its own.
+NO_PAYLOAD: dict[str, Any] = {"pipeline": []}
 
 
 class Change(Struct, frozen=True):
-    """A merge patch of a task's document, and what is no part of that."""
+    """A merge patch of a task's document, and what is no part of that. `payload` as it was sent."""
 
     document: dict[str, Any]
+    payload: dict[str, Any] | None
     status: wire.TaskStatus | None
     owner_id: str | None
 
 
-def read_task(body: wire.TaskBody, task_name: str, now: datetime) -> TaskSpec:
-    """Raises Invalid with every problem of payload and schedule."""
-    work, problems = _find_work(body.payload)
-    schedule, more = _find_schedule(body.schedule_kind, body.schedule_expr, body.timezone, now)
-    _raise([*problems, *more])
+def read_task(document: dict[str, Any], unique: str, now: datetime) -> tuple[wire.TaskBody, TaskSpec]:
+    """The body, and the task that it asks for; `unique` makes its name no other's. Raises Invalid with every problem at once."""
+    values, problems = find_problems(document, wire.TaskBody, "body")
+    work, more = _find_work(values.get("payload", NO_PAYLOAD))
+    problems += more
+    schedule: ScheduleSpec = ConditionSchedule()
+    if _can_plan(values, problems):
+        kind, zone = values["schedule_kind"], values.get("timezone", UTC_ZONE)
+        schedule, more = _find_schedule(kind, values.get("schedule_expr"), zone, now)
+        problems += more
+    _raise(problems)
+    body = wire.TaskBody(**values)
+    return body, _task(body, name_of(body.title, unique), work, schedule)
+
+
+def _task(body: wire.TaskBody, task_name: str, work: Pipeline, schedule: ScheduleSpec) -> TaskSpec:
     return TaskSpec(
         name=task_name,
         title=body.title,
@@ -85,18 +100,21 @@ def read_task(body: wire.TaskBody, task_name: str, now: datetime) -> TaskSpec:
     )
 
 
-def read_change(body: wire.TaskChange, task: Task, now: datetime) -> Change:
-    """What is given, as a change of that task. Raises Invalid with every problem of payload and schedule."""
+def read_change(given: dict[str, Any], task: Task, now: datetime) -> Change:
+    """What is given, as a change of that task. Raises Invalid with every problem at once."""
+    values, problems = find_problems(given, wire.TaskChange, "body")
+    body = wire.TaskChange(**values)
     document: dict[str, Any] = {}
-    problems: list[Problem] = []
     for name in ("title", "description"):
         if getattr(body, name) is not UNSET:
             document[name] = getattr(body, name)
     policy = _policy_change(body)
     if body.payload is not UNSET:
-        work, problems = _find_work(body.payload)
+        work, more = _find_work(body.payload)
+        problems += more
         document["executor"] = msgspec.to_builtins(work)
-    if any(each is not UNSET for each in (body.schedule_kind, body.schedule_expr, body.timezone)):
+    is_moved = any(each is not UNSET for each in (body.schedule_kind, body.schedule_expr, body.timezone))
+    if is_moved and not _names_any(problems, PLANNING):
         schedule, more = _changed_schedule(body, task, now)
         problems += more
         if schedule != task.spec.schedule:
@@ -107,9 +125,25 @@ def read_change(body: wire.TaskChange, task: Task, now: datetime) -> Change:
         document["policy"] = policy
     return Change(
         document,
+        None if body.payload is UNSET else body.payload,
         None if body.status is UNSET else body.status,
         None if body.created_by is UNSET else str(body.created_by),
     )
+
+
+def _can_plan(values: dict[str, Any], problems: list[Problem]) -> bool:
+    """Whether the parts of a schedule could be read."""
+    return "schedule_kind" in values and not _names_any(problems, PLANNING)
+
+
+def _names_any(problems: list[Problem], fields: tuple[str, ...]) -> bool:
+    return any(problem.location == f"body.{field}" for problem in problems for field in fields)
+
+
+def says(payload: dict[str, Any], work: Work) -> bool:
+    """Whether this payload means that work."""
+    meant, problems = _find_work(payload)
+    return not problems and meant == work
 
 
 def in_our_words(error: Invalid) -> Invalid:

@@ -12,7 +12,10 @@ from rota.core.work import Pipeline
 from rota.http.reply import Reply, created, no_content, ok
 from rota.http.routes import Ask
 from rota.ops import agentwork, forecast, revision, snooze, starts, steering, tasks
+from rota.ops.context import Rota
 from rota.ops.runs import wait_admission
+from rota.ops.tasks import nothing_beside
+from rota.ops.written import Written, list_written
 from rota.surfaces.ordinaut import documents, shape, translate, wire
 from rota.surfaces.ordinaut.asking import id_of, read_body, text_or_none
 from rota.surfaces.ordinaut.errors import BadRequest
@@ -22,14 +25,13 @@ PREVIEWS = 5
 
 
 async def create_task(ask: Ask) -> Reply:
-    body = read_body(ask.body, wire.TaskBody)
+    rota = ask.rota
+    body, spec = documents.read_task(ask.body, rota.ids.new(), rota.clock.now())
     owner_id = text_or_none(body.created_by)
     _check_self(ask, owner_id)
-    rota = ask.rota
-    spec = documents.read_task(body, documents.name_of(body.title, rota.ids.new()), rota.clock.now())
     with _in_their_words(owner_id):
-        task = await tasks.create_task(rota, ask.actor, spec, owner_id=owner_id)
-    return created(translate.task_wire(rota, task), f"{_root(ask)}/tasks/{task.id}")
+        task = await tasks.create_task(rota, ask.actor, spec, owner_id=owner_id, beside=Written(body.payload))
+    return created(translate.task_wire(rota, task, body.payload), f"{_root(ask)}/tasks/{task.id}")
 
 
 async def list_tasks(ask: Ask) -> Reply:
@@ -43,13 +45,14 @@ async def list_tasks(ask: Ask) -> Reply:
         limit=query.limit,
         offset=query.offset,
     )
-    items = [translate.task_wire(ask.rota, task) for task in page.items]
+    texts = await list_written(ask.rota, page.items)
+    items = [translate.task_wire(ask.rota, task, texts.get(task.id)) for task in page.items]
     return ok(wire.TaskPage(items=items, **paging(query, len(items), page.total)))
 
 
 async def get_task(ask: Ask) -> Reply:
     rota, task = ask.rota, await _task(ask)
-    shown = translate.task_wire(rota, task)
+    shown = await _shown(rota, task)
     last = await agentwork.find_latest(rota, ask.actor, task.id)
     shown = replace(shown, last_run=None if last is None else translate.run_wire(last, with_errors=False), next_runs=[])
     if task.status != "active":
@@ -62,14 +65,20 @@ async def get_task(ask: Ask) -> Reply:
 
 
 async def update_task(ask: Ask) -> Reply:
-    body, task, rota = read_body(ask.body, wire.TaskChange), await _task(ask), ask.rota
-    change = documents.read_change(body, task, rota.clock.now())
+    task, rota = await _task(ask), ask.rota
+    change = documents.read_change(ask.body, task, rota.clock.now())
     _check_self(ask, change.owner_id)
     with _in_their_words(change.owner_id):
         changed = await revision.revise_task(
-            rota, ask.actor, task.id, change.document, status=change.status, owner_id=change.owner_id
+            rota,
+            ask.actor,
+            task.id,
+            change.document,
+            status=change.status,
+            owner_id=change.owner_id,
+            beside=nothing_beside if change.payload is None else Written(change.payload),
         )
-    return ok(translate.task_wire(rota, changed))
+    return ok(await _shown(rota, changed))
 
 
 async def delete_task(ask: Ask) -> Reply:
@@ -132,6 +141,10 @@ async def _steer(ask: Ask, status: Status, done: str) -> Reply:
     steered = await steering.steer_task(ask.rota, ask.actor, task.id, status)
     told = {"task_id": task.id, "old_status": steered.before, "new_status": status, "removed_work_items": steered.dropped}
     return ok(wire.Operation(message=f"Task {done}", details=told))
+
+
+async def _shown(rota: Rota, task: Task) -> wire.Task:
+    return translate.task_wire(rota, task, (await list_written(rota, [task])).get(task.id))
 
 
 async def _task(ask: Ask) -> Task:

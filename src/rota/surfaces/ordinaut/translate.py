@@ -17,7 +17,7 @@ from rota.ops.events import Heard
 from rota.store.audit import Entry
 from rota.store.statistics import Went
 from rota.store.users import User
-from rota.surfaces.ordinaut import shape, wire
+from rota.surfaces.ordinaut import documents, shape, wire
 from rota.surfaces.ordinaut.moments import stamp, stamp_or_none
 
 HIDDEN = "[Error details hidden - use include_errors=true]"
@@ -47,7 +47,8 @@ TRIGGERS: dict[Trigger, wire.Trigger] = {
 }
 
 
-def task_wire(rota: Rota, task: Task) -> wire.Task:
+def task_wire(rota: Rota, task: Task, written: dict[str, Any] | None = None) -> wire.Task:
+    """`written`: the payload as its author sent it, which is shown as long as it says what the task does."""
     spec, policy = task.spec, task.spec.policy
     return wire.Task(
         id=task.id,
@@ -56,7 +57,7 @@ def task_wire(rota: Rota, task: Task) -> wire.Task:
         schedule_kind=shape.kind_of(spec.schedule),
         schedule_expr=shape.expression_of(spec.schedule),
         timezone=shape.zone_of(spec.schedule),
-        payload=payload_of(task),
+        payload=written if written is not None and documents.says(written, spec.executor) else payload_of(task),
         created_by=task.owner_id or SYSTEM_ID,
         priority=policy.priority,
         max_retries=policy.retry.attempts,
