@@ -1,6 +1,5 @@
 """Agents: programs that act in their own name."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Literal
 
@@ -13,10 +12,9 @@ from rota.core.run import Run
 from rota.core.task import Task
 from rota.ops import audit, ends
 from rota.ops.context import Rota
-from rota.ops.secrets import AGENT_PREFIX, hash_password, hash_secret, new_secret, verify_password
+from rota.ops.passwords import LONGEST_PASSWORD, has_password, hash_in_thread
+from rota.ops.secrets import AGENT_PREFIX, hash_secret, new_secret
 from rota.ops.tasks import remove
-from rota.ops.users import LONGEST_PASSWORD
-from rota.ops.users import NOBODY as NO_PASSWORD
 from rota.store import credentials, tasks, users
 from rota.store.database import Connection
 from rota.store.users import User
@@ -157,7 +155,7 @@ async def set_secret(rota: Rota, actor: Actor, agent_id: str, password: str | No
     actor.require("system.root")
     if password is not None and not 1 <= len(password) <= LONGEST_PASSWORD:
         raise Invalid.at("body.password", f"must have from 1 to {LONGEST_PASSWORD} characters")
-    hashed = await asyncio.to_thread(hash_password, password) if password is not None else None
+    hashed = await hash_in_thread(password) if password is not None else None
     now = rota.clock.now()
 
     def write(c: Connection) -> str:
@@ -181,8 +179,7 @@ async def log_in(rota: Rota, agent_id: str, secret: str) -> User:
 
     agent, is_right = await rota.database.read(read)
     if not is_right:
-        stored = agent.password_hash if agent and agent.kind == KIND and agent.password_hash else NO_PASSWORD
-        is_right = await asyncio.to_thread(verify_password, secret[:LONGEST_PASSWORD], stored)
+        is_right = await has_password(rota, agent if agent and agent.kind == KIND else None, secret)
     if agent is None or agent.kind != KIND or not is_right:
         raise Unauthorized("Invalid agent credentials")
     await rota.database.write(lambda c: audit.note(c, rota, agent.actor, "agent.authenticated", agent.id))

@@ -1,6 +1,5 @@
 """Users: people who have a name and keys here."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import cast
 
@@ -8,15 +7,12 @@ from rota.core.actor import RIGHTS, Actor, Right
 from rota.core.errors import Invalid, NotFound, Problem, Unauthorized
 from rota.ops import reading
 from rota.ops.context import Rota
-from rota.ops.secrets import hash_password, verify_password
+from rota.ops.passwords import LONGEST_PASSWORD, has_password, hash_in_thread
 from rota.store import users
 from rota.store.database import Connection
 from rota.store.users import User
 
 LONGEST_NAME = 100
-LONGEST_PASSWORD = 1024
-# What an unknown name is checked against, so that it takes as long as a known one.
-NOBODY = "$scrypt$ln=14,r=8,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
 async def add_user(
@@ -28,7 +24,7 @@ async def add_user(
     problems = [*_check_name(name), *_check_email(email), *_check_rights(held), *_check_password(password)]
     if problems:
         raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
-    hashed = await asyncio.to_thread(hash_password, password) if password is not None else None
+    hashed = await hash_in_thread(password) if password is not None else None
     user_id, now = rota.ids.new(), rota.clock.now()
     return await rota.database.write(
         lambda c: users.insert_user(
@@ -49,14 +45,14 @@ async def list_users(rota: Rota, actor: Actor) -> list[User]:
     return await rota.database.read(users.list_users)
 
 
-async def log_in(rota: Rota, name: str, password: str) -> Actor:
-    """The actor of a name and password. Raises Unauthorized, without telling which of the two is wrong."""
-    user = await rota.database.read(lambda c: users.find_user_by_name(c, name)) if "\x00" not in name else None
-    stored = user.password_hash if user and user.password_hash else NOBODY
-    right = await asyncio.to_thread(verify_password, password[:LONGEST_PASSWORD], stored)
-    if user is None or not right:
+async def log_in(rota: Rota, name: str, password: str) -> User:
+    """The user of a name and password. Raises Unauthorized, without telling which of the two is wrong."""
+    found = await rota.database.read(lambda c: users.find_user_by_name(c, name)) if "\x00" not in name else None
+    user = found if found is not None and found.kind == "user" else None
+    is_right = await has_password(rota, user, password)
+    if user is None or not is_right:
         raise Unauthorized("the name or the password is wrong")
-    return user.actor
+    return user
 
 
 def get_user(c: Connection, reference: str) -> User:

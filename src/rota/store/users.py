@@ -28,6 +28,7 @@ AGENTS = f"SELECT {COLUMNS} FROM users WHERE kind = 'agent' AND removed_at IS NU
 UPDATE_AGENT = "UPDATE users SET name = ?, scopes = ?, webhook_url = ? WHERE id = ? AND kind = 'agent'"
 NAMES = "SELECT id, name FROM users WHERE id IN ({values})"
 UPDATE_HASH = "UPDATE users SET password_hash = ? WHERE id = ?"
+REPLACE_HASH = f"{UPDATE_HASH} AND password_hash = ?"
 # What it owns stays in the history; its name is free again.
 REMOVE = (
     "UPDATE users SET removed_at = ?, name = id, password_hash = NULL, webhook_url = NULL WHERE id = ? AND removed_at IS NULL"
@@ -121,6 +122,11 @@ def update_agent(c: Connection, agent: User) -> None:
 
 def update_password(c: Connection, user_id: str, password_hash: str | None) -> None:
     c.run(UPDATE_HASH, (password_hash, user_id))
+
+
+def replace_password(c: Connection, user_id: str, before: str, after: str) -> bool:
+    """Whether it still was that one."""
+    return c.run(REPLACE_HASH, (after, user_id, before)) == 1
 
 
 def remove_user(c: Connection, user_id: str, at: datetime) -> bool:
