@@ -92,7 +92,7 @@ def tell_callbacks(c: Connection, run_ids: Sequence[str], now: datetime, ids: Id
         row[0]: Callback(run_id=row[0], url=row[1], form=row[2], is_retried=bool(row[3]))
         for row in c.batch(CALLBACKS, "text", [(run_id,) for run_id in set(run_ids)])
     }
-    insert_deliveries(c, [_told(found[run_id], ids.new(), now, final) for run_id in run_ids if run_id in found])
+    insert_deliveries(c, [told(found[run_id], ids.new(), now, final=final) for run_id in run_ids if run_id in found])
     return len(found)
 
 
@@ -184,10 +184,11 @@ def prune_deliveries(c: Connection, before: datetime) -> int:
     return c.run(PRUNE, (to_us(before),))
 
 
-def _told(callback: Callback, delivery_id: str, now: datetime, final: bool) -> Delivery:
+def told(callback: Callback, delivery_id: str, now: datetime, *, final: bool) -> Delivery:
+    """A word about a run for whoever asked to hear of it; `final`: nothing may stand for it."""
     return Delivery(
         id=delivery_id,
-        lane=f"callback:{callback.run_id}",
+        lane=f"{callback.form}:{callback.run_id}",
         target=urlsplit(callback.url).netloc.lower() or "nowhere",
         address={"url": callback.url},
         form=callback.form,

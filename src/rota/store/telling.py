@@ -23,7 +23,7 @@ from rota.core.notification import (
 from rota.core.run import Run
 from rota.core.states import ENDED
 from rota.core.task import Task
-from rota.store import alerts, notifications, outbox, tasks
+from rota.store import alerts, failures, notifications, outbox, tasks
 from rota.store.connection import Connection
 from rota.store.fanout import IdSource
 
@@ -54,15 +54,16 @@ def tell(
         if targets:
             told_run = replace(run, output=None)
             note = Note(kind=kind, task=task.name, task_id=task.id, run=told_run, at=now, since=now, log_end=ends.get(run.id))
-            _tell_one(c, rules, note, task.owner_id, targets, ids)
+            _tell_one(c, rules, note, run.owner_id or task.owner_id, targets, ids)
             told += 1
     return told
 
 
 def tell_all(c: Connection, rules: Rules, changed: Sequence[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
-    """The same, and whoever asked over an API to hear of the end of one of these runs."""
+    """The same, whoever asked over an API to hear of the end of one of these runs, and agents whose runs have failed."""
     ended = [run.id for run, _ in changed if run.state in ENDED]
-    return tell(c, rules, changed, ids, now) + outbox.tell_callbacks(c, ended, now, ids, final=True)
+    told = tell(c, rules, changed, ids, now) + failures.tell_agents(c, changed, ids, now)
+    return told + outbox.tell_callbacks(c, ended, now, ids, final=True)
 
 
 def flush_over(c: Connection, rules: Rules, ids: IdSource, now: datetime) -> int:

@@ -35,7 +35,9 @@ CONTROL: dict[str, Surface] = {
 }
 # Name of a callback's form -> what writes its body from the store, None if there is nothing left to tell. A surface that takes
 # callbacks has its line here.
-FORMS: dict[str, Callable[[Connection, Delivery], bytes | None]] = {}
+FORMS: dict[str, Callable[[Connection, Delivery], bytes | None]] = {
+    "ordinaut": ordinaut.write_notice,
+}
 
 
 def mounted(rota: Rota, surfaces: dict[str, Surface]) -> ASGIApp:

@@ -82,6 +82,16 @@ class Run(Struct, kw_only=True):
     error_type: str | None
 
 
+class Notice(Struct, kw_only=True):
+    """What an agent's `webhook_url` is sent. `event` is `run.failed`: the last attempt of a run has failed."""
+
+    event: str
+    agent_id: str | None
+    task_id: str
+    task_title: str | None
+    run: Run
+
+
 class Task(Struct, kw_only=True):
     """`next_runs` and `last_run` are there where one task is asked for."""
 
