@@ -17,7 +17,8 @@ from rota.store.database import open_sqlite
 # "correct horse", as version 0.1 kept it.
 SCRYPT = "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA${derived}"
 UNKNOWN_FORMS = [
-    "", "x", "$scrypt$", "$bcrypt$ln=1,r=1,p=1$AA$AA", "$scrypt$ln=14,r=8,p=1$%%%$AAAA", "$scrypt$a,b,c$AAAA$AAAA", "$argon2id$v=19$x",
+    "", "x", "$scrypt$", "$bcrypt$ln=1,r=1,p=1$AA$AA", "$scrypt$ln=14,r=8,p=1$%%%$AAAA", "$scrypt$a,b,c$AAAA$AAAA",
+    "$argon2id$v=19$x",
 ]  # fmt: skip
 
 
