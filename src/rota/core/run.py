@@ -23,6 +23,9 @@ class Run(Struct, frozen=True, kw_only=True):
     instance    which instance of a service, from 0
     output      what the work returned, any JSON
     depth       how many events lie between this run and the first cause
+    task_version  of the document it was started from
+    progress    how far the current attempt has come, 0 to 100, where its work tells it
+    owner_id    whose it is: its task's owner's, or of a shared task whoever's who started it
     """
 
     id: str
@@ -49,6 +52,9 @@ class Run(Struct, frozen=True, kw_only=True):
     cause_run_id: str | None = None
     depth: int = 0
     actor_id: str | None = None
+    task_version: int | None = None
+    owner_id: str | None = None
+    progress: int | None = None
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from rota.core.inputs import Input
 from rota.core.policy import Policy
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
-from rota.core.work import Work
+from rota.core.work import Agent, Work
 
 # `$` alone would let a line break follow.
 TaskName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$(?!\n)")]
@@ -40,6 +40,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     service      makes it a service: its runs are kept alive
     run_on_start one run each time the server starts
     api_trigger  False refuses a manual start on every surface
+    shared       every user may see and start it; a run is then whoever's who started it. Name and title are unique among those
     """
 
     name: TaskName
@@ -55,6 +56,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: ServicePolicy | None = None
     run_on_start: bool = False
     api_trigger: bool = True
+    shared: bool = False
     notify: Notify = field(default_factory=Notify)
 
 
@@ -86,3 +88,8 @@ class Task(Struct, frozen=True, kw_only=True):
     @property
     def is_service(self) -> bool:
         return self.spec.service is not None
+
+    @property
+    def keeps_documents(self) -> bool:
+        """Whether a run goes on by the document it was started from when that is changed meanwhile (NLA §6)."""
+        return isinstance(self.spec.executor, Agent)

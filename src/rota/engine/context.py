@@ -42,5 +42,6 @@ class Engine(Struct, kw_only=True):
     def announce(self, runs: Iterable[Run], kind: str | None = None) -> None:
         """Tell watchers about runs: as `run.<state>`, or as the kind that is given."""
         for run in runs:
-            about = {"run": run, "owner_id": self.known.owner_id(run.task_id), "task_id": run.task_id}
+            owner_id = run.owner_id or self.known.owner_id(run.task_id)
+            about = {"run": run, "owner_id": owner_id, "task_id": run.task_id}
             self.bus.publish(kind or f"run.{run.state}", about)

@@ -10,7 +10,7 @@ from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.logs import LogName, RunLogs
-from rota.store import audit, deletion, events, idempotency, retention, revocations, tasks
+from rota.store import audit, deletion, events, idempotency, retention, revisions, revocations, tasks
 from rota.store.database import Connection
 from rota.store.deletion import UNDO
 from rota.store.retention import OldRun
@@ -70,6 +70,7 @@ class Pruner:
         await engine.database.write(lambda c: events.prune_events(c, now - KEEP_EVENTS))
         await engine.database.write(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
         await engine.database.write(lambda c: revocations.prune_revocations(c, now))
+        await engine.database.write(revisions.prune_revisions)
         await engine.database.write(lambda c: audit.prune_entries(c, now - KEEP_AUDIT))
         self._rules_at = now + PERIOD
         return {"by_rule": by_rule, "by_size": by_size}

@@ -26,11 +26,19 @@ def get_task(c: Connection, actor: Actor, reference: str) -> Task:
     return task
 
 
+def get_usable_task(c: Connection, actor: Actor, reference: str) -> Task:
+    """One that the actor may start: as get_task, and whatever is shared. Raises NotFound."""
+    found = tasks.find_task(c, reference) or _find_by_name(c, actor, reference) or tasks.find_shared(c, reference)
+    if found is not None and found.spec.shared and found.status != "removed":
+        return found
+    return get_task(c, actor, reference)
+
+
 def get_run(c: Connection, actor: Actor, run_id: str) -> tuple[Run, Task]:
     """A run with its task. Raises NotFound."""
     run = runs.find_shown_run(c, run_id)
     task = tasks.find_task(c, run.task_id) if run else None
-    if run is None or task is None or not actor.may_see(task.owner_id):
+    if run is None or task is None or not actor.may_see(run.owner_id):
         raise NotFound(f"there is no run {run_id[:100]!r}")
     return run, task
 
@@ -38,6 +46,11 @@ def get_run(c: Connection, actor: Actor, run_id: str) -> tuple[Run, Task]:
 def owner_of(actor: Actor) -> str | None:
     """Whom a task belongs to that this actor creates: what the operator makes is the installation's."""
     return None if actor.kind == "operator" else actor.id
+
+
+def owner_of_run(actor: Actor, task: Task) -> str | None:
+    """Whose a run is that this actor starts: its task's owner's, or of a shared task the actor's own."""
+    return task.owner_id if not task.spec.shared else owner_of(actor) or task.owner_id
 
 
 def _find_by_name(c: Connection, actor: Actor, name: str) -> Task | None:

@@ -79,7 +79,7 @@ async def get_attempt(rota: Rota, actor: Actor, attempt_id: str) -> Occurrence:
     def read(c: Connection) -> Occurrence:
         found = occurrences.find_occurrence(c, attempt_id)
         task = tasks.find_task(c, found.run.task_id) if found else None
-        if found is None or task is None or task.status == "removed" or not actor.may_see(task.owner_id):
+        if found is None or task is None or task.status == "removed" or not actor.may_see(found.run.owner_id):
             raise NotFound(f"there is no run {attempt_id}")
         return found
 

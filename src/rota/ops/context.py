@@ -103,7 +103,7 @@ class Rota(Struct, kw_only=True):
 
     def tell_run(self, kind: str, run: Run, task: Task) -> None:
         """Notify whoever watches. A notice carries what is needed to decide who may see it."""
-        self.bus.publish(kind, {"run": run, "owner_id": task.owner_id, "task_id": task.id})
+        self.bus.publish(kind, {"run": run, "owner_id": run.owner_id or task.owner_id, "task_id": task.id})
 
     def tell_task(self, kind: str, task: Task) -> None:
         self.bus.publish(kind, {"task": task, "owner_id": task.owner_id, "task_id": task.id})

@@ -30,8 +30,8 @@ async def list_runs(
     """
 
     def read(c: Connection) -> list[Run]:
-        task_id = access.get_task(c, actor, task).id if task is not None else None
-        owner_id = None if task_id or actor.is_root else actor.id
+        task_id = access.get_usable_task(c, actor, task).id if task is not None else None
+        owner_id = None if actor.is_root else actor.id
         return runs.list_runs(
             c, task_id=task_id, states=states, owner_id=owner_id, everyone=actor.is_root, before=before, limit=limit
         )

@@ -56,9 +56,10 @@ async def start_task(
     now = rota.clock.now()
 
     def write(c: Connection) -> tuple[Start, Task]:
-        task = access.get_task(c, actor, reference)
+        task = access.get_usable_task(c, actor, reference)
         trigger: Trigger = "cli" if actor.id == OPERATOR.id else "api"
-        new = NewRun.of(task, rota.ids.new(), trigger, now, params=params_of(task, params), actor_id=actor.id)
+        given, owner_id = params_of(task, params), access.owner_of_run(actor, task)
+        new = NewRun.of(task, rota.ids.new(), trigger, now, params=given, actor_id=actor.id, owner_id=owner_id)
         earlier = _claim(c, actor, idempotency_key, task, params, new.run.id, now)
         if earlier is not None:
             return Start(earlier, True), task

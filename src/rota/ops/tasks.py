@@ -65,7 +65,7 @@ async def create_task(
 
 async def get_task(rota: Rota, actor: Actor, reference: str) -> Task:
     """By id or name. Raises NotFound also for what the actor may not see."""
-    return await rota.database.read(lambda c: access.get_task(c, actor, reference))
+    return await rota.database.read(lambda c: access.get_usable_task(c, actor, reference))
 
 
 async def list_tasks(rota: Rota, actor: Actor, *, after: str | None, limit: int) -> list[Task]:

@@ -35,12 +35,14 @@ class Within:
         rota, now = self._rota, self._rota.clock.now()
 
         def write(c: Connection) -> tuple[Run, Task | None]:
-            task = access.get_task(c, _owner(c, owner_id), reference)
+            actor = _owner(c, owner_id)
+            task = access.get_usable_task(c, actor, reference)
             starts.check_startable(task)
             given = starts.params_of(task, params)
             new = NewRun.of(
-                task, rota.ids.new(), "task", now, params=given, cause_run_id=run.id, depth=run.depth + 1, actor_id=run.actor_id
-            )
+                task, rota.ids.new(), "task", now, params=given, cause_run_id=run.id, depth=run.depth + 1, actor_id=run.actor_id,
+                owner_id=access.owner_of_run(actor, task),
+            )  # fmt: skip
             earlier = _find_earlier(c, run, task, key, new.run.id, now)
             if earlier is not None:
                 return earlier, None

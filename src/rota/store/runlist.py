@@ -17,17 +17,22 @@ BY_ID: dict[str | None, str] = {
     None: "SELECT id FROM runs WHERE id < ?" + PAGE,
     "task_id": "SELECT id FROM runs WHERE task_id = ? AND id < ?" + PAGE,
     "owner_id": "SELECT id FROM runs WHERE owner_id = ? AND id < ?" + PAGE,
+    "both": "SELECT id FROM runs WHERE task_id = ? AND COALESCE(owner_id, '') = ? AND id < ?" + PAGE,
 }
 BY_ENDED_STATE: dict[str | None, str] = {
     None: "SELECT id FROM runs WHERE state = ? AND ended_at IS NOT NULL AND id < ?" + PAGE,
     "task_id": "SELECT id FROM runs WHERE task_id = ? AND state = ? AND ended_at IS NOT NULL AND id < ?" + PAGE,
     "owner_id": "SELECT id FROM runs WHERE owner_id = ? AND state = ? AND ended_at IS NOT NULL AND id < ?" + PAGE,
+    "both": "SELECT id FROM runs WHERE task_id = ? AND COALESCE(owner_id, '') = ? AND state = ? AND ended_at IS NOT NULL "
+    "AND id < ?" + PAGE,
 }
 # Live runs have an index of their own; COALESCE keeps the planner from walking the history of the task or owner instead.
 BY_PENDING: dict[str | None, str] = {
     None: "SELECT id FROM runs WHERE state = 'pending' AND id < ?" + PAGE,
     "task_id": "SELECT id FROM runs WHERE state = 'pending' AND COALESCE(task_id, '') = ? AND id < ?" + PAGE,
     "owner_id": "SELECT id FROM runs WHERE state = 'pending' AND COALESCE(owner_id, '') = ? AND id < ?" + PAGE,
+    "both": "SELECT id FROM runs WHERE state = 'pending' AND COALESCE(task_id, '') = ? AND COALESCE(owner_id, '') = ? AND id < ?"
+    + PAGE,
 }
 # Few runs are running, so all of them are read and sorted.
 BY_RUNNING: dict[str | None, str] = {
@@ -36,9 +41,10 @@ BY_RUNNING: dict[str | None, str] = {
     "ORDER BY COALESCE(id, '') DESC LIMIT ?",
     "owner_id": "SELECT id FROM runs WHERE state = 'running' AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ? "
     "ORDER BY COALESCE(id, '') DESC LIMIT ?",
+    "both": "SELECT id FROM runs WHERE state = 'running' AND task_id = ? AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ? "
+    "ORDER BY COALESCE(id, '') DESC LIMIT ?",
 }
 FETCH = f"SELECT {COLUMNS} FROM runs WHERE id IN ({{values}})"
-OWNS = "SELECT 1 FROM tasks WHERE id = ? AND owner_id = ?"
 
 
 def list_runs(
@@ -53,15 +59,13 @@ def list_runs(
 ) -> list[Run]:
     """A page of runs, newest first.
 
-    task_id   of one task; with `owner_id` only if it is that owner's
+    task_id   of one task; with `owner_id` only that owner's: where everyone may start it, others have theirs
     states    any of these; None for all
-    owner_id  of that owner's tasks; without it and without a task, `everyone` must be said
+    owner_id  that owner's; without it and without a task, `everyone` must be said
     before    the id of the last run of the page before
     """
     if task_id is None and owner_id is None and not everyone:
         raise ValueError("whose runs? give task_id, owner_id or everyone=True")
-    if task_id is not None and owner_id is not None and c.row(OWNS, (task_id, owner_id)) is None:
-        return []
     ids = _page(c, _scope(task_id, owner_id), states, before or NEWEST, limit)
     found = c.batch(FETCH, "text", [(run_id,) for run_id in ids])
     return [from_row(row) for row in sorted(found, reverse=True)]
@@ -69,7 +73,7 @@ def list_runs(
 
 def _scope(task_id: str | None, owner_id: str | None) -> tuple[str | None, tuple[str, ...]]:
     if task_id is not None:
-        return "task_id", (task_id,)
+        return ("task_id", (task_id,)) if owner_id is None else ("both", (task_id, owner_id))
     return (None, ()) if owner_id is None else ("owner_id", (owner_id,))
 
 

@@ -15,12 +15,15 @@ from rota.store import moments
 from rota.store.documents import from_text, to_text, to_text_or_none, without_nul
 from rota.store.moments import to_us, to_us_or_none
 
-Admission = Literal["ticked", "gated", "new", "ready", "held"]
+Admission = Literal["ticked", "gated", "new", "ready", "held", "offered"]
 
-COLUMNS = (
+# What is stored of a run, and in what is read its owner too.
+WRITTEN = (
     "id, task_id, state, trigger_kind, created_at, due_at, nominal_at, started_at, ended_at, attempt, fence, holder, "
-    "priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id, attempt_id, attempt_at"
+    "priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id, attempt_id, attempt_at, "
+    "task_version"
 )
+COLUMNS = f"{WRITTEN}, owner_id, progress"
 
 
 # The runs of a batch share most of their moments.
@@ -55,10 +58,12 @@ class NewRun(Struct, frozen=True):
         cause_run_id: str | None = None,
         depth: int = 0,
         actor_id: str | None = None,
+        owner_id: str | None = None,
     ) -> Self:
         """A new run of a task: its priority and keys are the task's; `params` replace the task's defaults where given.
 
-        ended  state and reason of a run that is recorded without ever starting
+        ended     state and reason of a run that is recorded without ever starting
+        owner_id  whose it is, if not the task's owner's
         """
         policy = task.spec.policy
         state, reason = ended or ("pending", None)
@@ -78,6 +83,8 @@ class NewRun(Struct, frozen=True):
             cause_run_id=cause_run_id,
             depth=depth,
             actor_id=actor_id,
+            owner_id=owner_id or task.owner_id,
+            task_version=task.version,
         )
         dedupe_key = f"{task.owner_id or ''}:{policy.dedupe_key}" if policy.dedupe_key else None
         return cls(run, policy.concurrency_key, dedupe_key)
@@ -96,6 +103,7 @@ def from_row(row: Sequence[Any]) -> Run:
     (
         id_, task_id, state, trigger, created_at, due_at, nominal_at, started_at, ended_at, attempt, fence, holder,
         priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id, attempt_id, attempt_at,
+        task_version, owner_id, progress,
     ) = row  # fmt: skip
     return Run(
         id=id_,
@@ -122,11 +130,14 @@ def from_row(row: Sequence[Any]) -> Run:
         cause_run_id=cause_run_id,
         depth=depth,
         actor_id=actor_id,
+        task_version=task_version,
+        owner_id=owner_id,
+        progress=progress,
     )
 
 
 def to_row(run: Run) -> tuple[Any, ...]:
-    """Its values in the order of COLUMNS."""
+    """Its values in the order of WRITTEN."""
     return (
         run.id,
         run.task_id,
@@ -152,4 +163,5 @@ def to_row(run: Run) -> tuple[Any, ...]:
         run.actor_id,
         run.attempt_id,
         to_us_or_none(run.attempt_at),
+        run.task_version,
     )

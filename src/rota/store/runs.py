@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rota.core.errors import NotFound
+from rota.core.lease import STOP_GRACE
 from rota.core.outcome import STOP_OUTCOMES, StopCause, stronger
 from rota.core.run import Receipt, Run
 from rota.core.states import State, move
@@ -11,7 +12,7 @@ from rota.store.attempts import list_attempts
 from rota.store.connection import Connection
 from rota.store.moments import from_us, from_us_or_none, to_us
 from rota.store.runlist import list_runs
-from rota.store.runrow import COLUMNS, NewRun, from_row, to_row
+from rota.store.runrow import COLUMNS, WRITTEN, NewRun, from_row, to_row
 
 __all__ = [
     "NewRun",
@@ -28,13 +29,14 @@ __all__ = [
     "list_live",
     "list_runs",
     "mark_delivered",
+    "note_progress",
     "request_stop",
 ]
 
-# Stores new runs. The owner is copied from the task, so that no caller can forget it.
+# Stores new runs. The owner is copied from the task where none is given, so that no caller can forget it.
 INSERT = f"""
-    INSERT INTO runs ({COLUMNS}, concurrency_key, dedupe_key, admission, owner_id)
-    VALUES ({", ".join("?" * (COLUMNS.count(",") + 4))}, (SELECT owner_id FROM tasks WHERE id = ?))"""
+    INSERT INTO runs ({WRITTEN}, concurrency_key, dedupe_key, admission, owner_id)
+    VALUES ({", ".join("?" * (WRITTEN.count(",") + 4))}, COALESCE(?, (SELECT owner_id FROM tasks WHERE id = ?)))"""
 FIND = f"SELECT {COLUMNS} FROM runs WHERE id = ?"
 GET = f"SELECT {COLUMNS} FROM runs WHERE id IN ({{values}})"
 # `>= 0` instead of IS NOT NULL, so that the planner takes the index of live instances.
@@ -47,6 +49,8 @@ LOCK: dict[str, str] = {"sqlite": "", "postgres": " FOR UPDATE"}
 ASK = """
     UPDATE runs SET stop_cause = ?, cancel_requested_at = COALESCE(cancel_requested_at, ?)
     WHERE id = ? AND state = 'running'"""
+# A worker from outside need not hear of it: then its lease is soon over.
+SHORTEN = "UPDATE leases SET until_at = ? WHERE run_id = ? AND until_at > ?"
 # Ends a run that nothing works on.
 END_PENDING = """
     UPDATE runs SET state = ?, reason = ?, ended_at = ?, admission = NULL, stop_cause = ?,
@@ -60,6 +64,8 @@ DELIVERED = """
 RECEIPT = """
     SELECT state, reason, stop_cause, cancel_requested_at, cancel_delivered_at, ended_at
     FROM runs WHERE id = ? AND cancel_requested_at IS NOT NULL"""
+# The holder alone says how far its attempt has come.
+PROGRESS = "UPDATE runs SET progress = ? WHERE id = ? AND fence = ? AND COALESCE(state, '') = 'running'"
 # Live runs alone: both counts read an index of live runs.
 COUNT = """
     SELECT 'pending', COUNT(*) FROM runs WHERE state = 'pending'
@@ -73,7 +79,7 @@ def insert_runs(c: Connection, runs: Sequence[NewRun]) -> None:
 
 
 def _insertion(new: NewRun) -> tuple[object, ...]:
-    return (*to_row(new.run), new.concurrency_key, new.dedupe_key, new.stored_admission, new.run.task_id)
+    return (*to_row(new.run), new.concurrency_key, new.dedupe_key, new.stored_admission, new.run.owner_id, new.run.task_id)
 
 
 def find_run(c: Connection, run_id: str) -> Run | None:
@@ -129,6 +135,8 @@ def request_stop(c: Connection, run_id: str, cause: StopCause, at: datetime) -> 
     at_us = to_us(at)
     if state == "running":
         c.run(ASK, (strongest, at_us, run_id))
+        stop_by = to_us(at + STOP_GRACE)
+        c.run(SHORTEN, (stop_by, run_id, stop_by))
     else:
         end, reason = STOP_OUTCOMES[strongest]
         c.run(END_PENDING, (move(state, end), reason, at_us, strongest, at_us, at_us, run_id))
@@ -138,6 +146,11 @@ def request_stop(c: Connection, run_id: str, cause: StopCause, at: datetime) -> 
 def mark_delivered(c: Connection, run_ids: Sequence[str], at: datetime) -> None:
     """Note that the requested stop of these runs has reached their work; the first moment stays."""
     c.batch(DELIVERED, "text", [(run_id,) for run_id in run_ids], (to_us(at),))
+
+
+def note_progress(c: Connection, run_id: str, fence: int, percent: int) -> bool:
+    """How far a running run has come, 0 to 100. False if it is not held with that fence any more."""
+    return c.run(PROGRESS, (percent, run_id, fence)) > 0
 
 
 def find_receipt(c: Connection, run_id: str) -> Receipt | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from rota.core.errors import Conflict, Invalid, NotFound
 from rota.core.schedule import EventSchedule
 from rota.core.task import Status, Task, TaskSpec
+from rota.store import revisions
 from rota.store.connection import Connection, Row
 from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
@@ -17,8 +18,8 @@ from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
 COLUMNS = "id, owner_id, source, status, doc, version, anchor_at, cursor_at, next_at, created_at, updated_at"
 # Nothing is stored if another task of the owner has the name.
 INSERT = f"""
-    INSERT INTO tasks ({COLUMNS}, name, topic, is_service, jitter_s, schedule_kind, dedupe_key)
-    VALUES ({", ".join("?" * 17)}) ON CONFLICT DO NOTHING RETURNING id"""
+    INSERT INTO tasks ({COLUMNS}, name, topic, is_service, jitter_s, schedule_kind, dedupe_key, shared, title)
+    VALUES ({", ".join("?" * 19)}) ON CONFLICT DO NOTHING RETURNING id"""
 FIND = f"SELECT {COLUMNS} FROM tasks WHERE id = ?"
 # An installation's task has no owner; COALESCE is how the index of names spells that.
 FIND_BY_NAME = f"SELECT {COLUMNS} FROM tasks WHERE COALESCE(owner_id, '') = ? AND name = ? AND status <> 'removed'"
@@ -35,6 +36,11 @@ BY_TOPIC = f"SELECT {COLUMNS} FROM tasks WHERE topic IN ({{values}}) AND topic I
 FROM_FILE = f"SELECT {COLUMNS} {_PRESENT} AND source = 'file' ORDER BY id"
 SERVICES = f"SELECT {COLUMNS} {_PRESENT} AND is_service = 1 ORDER BY id"
 JITTERED = f"SELECT {COLUMNS} FROM tasks WHERE jitter_s > 0 AND status = 'active' ORDER BY id"
+SHARED = f"SELECT {COLUMNS} FROM tasks WHERE shared = 1 AND status <> 'removed' ORDER BY name"
+FIND_SHARED = f"SELECT {COLUMNS} FROM tasks WHERE shared = 1 AND status <> 'removed' AND name = ?"
+SHARED_TWIN = """
+    SELECT name FROM tasks WHERE shared = 1 AND status <> 'removed' AND (name = ? OR title = ?) AND id <> ?
+    ORDER BY name <> ? LIMIT 1"""
 # Tasks whose next slot has come, the longest due first, and when the first of all has its slot.
 DUE = f"SELECT {COLUMNS} FROM tasks WHERE next_at <= ? AND next_at IS NOT NULL AND status = 'active' ORDER BY next_at LIMIT ?"
 NEXT_DUE = "SELECT MIN(next_at) FROM tasks WHERE next_at IS NOT NULL AND status = 'active'"
@@ -43,7 +49,7 @@ GET = f"SELECT {COLUMNS} FROM tasks WHERE id IN ({{values}})"
 # Replaces the document if nobody did since it was read.
 UPDATE_SPEC = """
     UPDATE tasks SET doc = ?, name = ?, topic = ?, is_service = ?, jitter_s = ?, schedule_kind = ?, dedupe_key = ?,
-        anchor_at = COALESCE(?, anchor_at), updated_at = ?, version = version + 1
+        shared = ?, title = ?, anchor_at = COALESCE(?, anchor_at), updated_at = ?, version = version + 1
     WHERE id = ? AND version = ?"""
 UPDATE_CURSOR = "UPDATE tasks SET cursor_at = ?, next_at = ? WHERE id = ?"
 DELETE = "DELETE FROM tasks WHERE id = ?"
@@ -67,7 +73,10 @@ class Cursor(Struct, frozen=True):
 
 
 def insert_task(c: Connection, task: Task) -> None:
-    """Store a new task. Conflict if its owner (or the installation) has a task of that name that is not removed."""
+    """Store a new task. Conflict if its owner (or the installation) has a task of that name that is not removed, or if name or
+    title of a shared one are those of another shared one.
+    """
+    _refuse_twin(c, task.id, task.spec)
     if c.row(INSERT, (*_values(task), *_searched(task.spec))) is None:
         raise _name_taken(task.name)
 
@@ -94,6 +103,17 @@ def find_task_by_name(c: Connection, owner_id: str | None, name: str) -> Task | 
     """The owner's (None: the installation's) task of that name that is not removed."""
     row = c.row(FIND_BY_NAME, (owner_id or "", name))
     return None if row is None else _task(row)
+
+
+def find_shared(c: Connection, name: str) -> Task | None:
+    """The shared task of that name."""
+    row = c.row(FIND_SHARED, (name,))
+    return None if row is None else _task(row)
+
+
+def list_shared(c: Connection) -> list[Task]:
+    """All tasks that every user may start, by name."""
+    return [_task(row) for row in c.rows(SHARED)]
 
 
 def list_names_by_id(c: Connection, owner_id: str | None) -> dict[str, str]:
@@ -184,6 +204,9 @@ def update_spec(
     doc = to_text({name: value for name, value in stored.items() if name not in KNOWN} | spec_doc)
     spec = _spec_of(doc)
     _refuse_taken_name(c, task, spec.name)
+    _refuse_twin(c, task_id, spec)
+    if task.keeps_documents:
+        revisions.insert_revision(c, task_id)
     values = (doc, *_searched(spec), to_us_or_none(anchor_at), to_us(updated_at), task_id, version)
     if c.run(UPDATE_SPEC, values) == 0:
         raise Conflict(f"the task {task.name} was changed meanwhile", hint="read it again and repeat the change")
@@ -236,14 +259,22 @@ def _refuse_taken_name(c: Connection, task: Task, name: str) -> None:
         raise _name_taken(name)
 
 
+def _refuse_twin(c: Connection, task_id: str, spec: TaskSpec) -> None:
+    twin = c.row(SHARED_TWIN, (spec.name, spec.title, task_id, spec.name)) if spec.shared else None
+    if twin is not None:
+        raise _name_taken(spec.name) if twin[0] == spec.name else Conflict(f"a shared task has the title {spec.title!r} already")
+
+
 def _name_taken(name: str) -> Conflict:
     return Conflict(f"there is a task named {name} already", hint="choose another name")
 
 
-def _searched(spec: TaskSpec) -> tuple[str, str | None, int, float, str | None, str | None]:
+def _searched(spec: TaskSpec) -> tuple[object, ...]:
     topic = spec.schedule.topic if isinstance(spec.schedule, EventSchedule) else None
     kind = str(spec.schedule.__struct_config__.tag) if spec.schedule else None
-    return (spec.name, topic, int(spec.service is not None), spec.policy.jitter_s, kind, spec.policy.dedupe_key)
+    title = spec.title if spec.shared else None
+    is_service, dedupe_key = int(spec.service is not None), spec.policy.dedupe_key
+    return (spec.name, topic, is_service, spec.policy.jitter_s, kind, dedupe_key, int(spec.shared), title)
 
 
 def _values(task: Task) -> tuple[object, ...]:

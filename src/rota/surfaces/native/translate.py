@@ -43,6 +43,7 @@ def task_wire(task: core_task.Task) -> wire.Task:
         service=spec.service,
         run_on_start=spec.run_on_start,
         api_trigger=spec.api_trigger,
+        shared=spec.shared,
         notify=spec.notify,
         source=task.source,
         status=task.status,
@@ -92,6 +93,7 @@ def run_wire(run: core_run.Run) -> wire.Run:
         instance=run.instance,
         cause_run_id=run.cause_run_id,
         depth=run.depth,
+        progress=run.progress,
     )
 
 

@@ -40,6 +40,7 @@ class Task(Struct, kw_only=True):
     service: ServicePolicy | None
     run_on_start: bool
     api_trigger: bool
+    shared: bool
     notify: Notify
     source: Source
     status: Status
@@ -65,6 +66,7 @@ class TaskChange(Struct, kw_only=True, omit_defaults=True):
     service: ServicePolicy | None = None
     run_on_start: bool | None = None
     api_trigger: bool | None = None
+    shared: bool | None = None
     notify: Notify | None = None
 
 
@@ -88,6 +90,7 @@ class Run(Struct, kw_only=True):
     instance: int | None
     cause_run_id: str | None
     depth: int
+    progress: int | None
 
 
 class RunBody(Struct, forbid_unknown_fields=True):
