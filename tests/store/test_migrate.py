@@ -71,9 +71,10 @@ def test_migrating_again_changes_nothing(empty: Connection) -> None:
     assert migrate(empty) == []
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    known = list_migrations()
-    assert [migration.number for migration in known] == list(range(1, len(known) + 1))
+def test_no_number_stands_for_two_migrations() -> None:
+    numbers = [migration.number for migration in list_migrations()]
+    assert numbers[0] == 1
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_a_failing_migration_leaves_nothing_of_itself(empty: Connection) -> None:
@@ -88,7 +89,7 @@ def test_a_failing_migration_leaves_nothing_of_itself(empty: Connection) -> None
 
 def test_a_database_from_a_newer_version_is_refused(empty: Connection) -> None:
     known = list_migrations()
-    later = Migration(len(known) + 1, "later.sql", "x", "CREATE TABLE later (id {id})")
+    later = Migration(known[-1].number + 1, "later.sql", "x", "CREATE TABLE later (id {id})")
     migrate(empty, [*known, later])
     with pytest.raises(Conflict, match="newer version of Rota") as caught:
         migrate(empty)
@@ -118,4 +119,4 @@ def test_processes_that_start_together_migrate_once(postgres_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert applied == [migration.name for migration in list_migrations()]
+    assert sorted(applied) == [migration.name for migration in list_migrations()]

@@ -27,6 +27,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     exit_code  of the process, 128 + signal for a death by signal, None where there was no process
     final      a failure no retry can help (a missing tool, input that does not fit its schema)
+    progress   how far it had come at last, 0 to 100; None where nothing new was told
+    memory     what its module keeps for the next run of the task; None leaves that as it is
     """
 
     state: OutcomeState
@@ -35,6 +37,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     reason: Reason | None = None
     output: Any = None
     final: bool = False
+    progress: int | None = None
+    memory: dict[str, Any] | None = None
 
     @property
     def is_failure(self) -> bool:

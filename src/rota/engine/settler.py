@@ -20,7 +20,7 @@ from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.loop import Tick
 from rota.runners.base import Delivered, Finished, Runner
-from rota.store import attempts, fanout, instances, runs, settlement, telling
+from rota.store import attempts, fanout, instances, modulestate, runs, settlement, telling
 from rota.store.database import Connection
 from rota.store.settlement import RetrySettlement, Settlement
 
@@ -63,13 +63,14 @@ class Judged(Struct, frozen=True):
             error=outcome.error,
             reason=self.reason,
             output=outcome.output,
+            progress=outcome.progress,
         )
 
     def ended(self) -> Run:
         outcome, at = self.finished.outcome, self.finished.ended_at
         return replace(
             self.run, state=outcome.state, ended_at=at, exit_code=outcome.exit_code, error=outcome.error, reason=self.reason,
-            output=outcome.output, holder=None,
+            output=outcome.output, holder=None, progress=self.run.progress if outcome.progress is None else outcome.progress,
         )  # fmt: skip
 
 
@@ -135,6 +136,13 @@ class Settler:
         self._tell(done)
         return done
 
+    async def settle_found(self, find: Callable[[Connection, datetime], Sequence[Finished]]) -> Settled:
+        """The same with what is found to be over in the transaction that writes it. Raises Unavailable with nothing written."""
+        now = self._engine.clock.now()
+        done = await self._engine.database.write(lambda c: self._settle(c, find(c, now), (), now))
+        self._tell(done)
+        return done
+
     def _tell(self, done: Settled) -> None:
         engine = self._engine
         for run in done.ended:
@@ -167,6 +175,7 @@ class Settler:
             runs.mark_delivered(c, [stop.run_id], stop.at)
         found = runs.get_runs(c, [finished.run_id for finished in batch])
         judged = self._judge_all(c, batch, found, now)
+        self._remember(c, judged, now)
         won = set(settlement.settle(c, [each.settlement() for each in judged if not each.verdict.is_retry]))
         again = settlement.settle_retry(c, [self._retry(each) for each in judged if each.verdict.is_retry and not each.resumes])
         again += settlement.resume(c, [each.key for each in judged if each.resumes], now, now)
@@ -186,6 +195,12 @@ class Settler:
         done.caused = [new.run for new in caused]
         self._engine.known.get(c, {run.task_id for run in done.caused})
         return done
+
+    def _remember(self, c: Connection, judged: Sequence[Judged], now: datetime) -> None:
+        """While the runs are still held: what their modules keep is theirs to say until then."""
+        for each in judged:
+            if each.finished.outcome.memory is not None:
+                modulestate.save_state(c, *each.key, each.finished.outcome.memory, now)
 
     def _ended(self, c: Connection, judged: Sequence[Judged], won: set[str], again: set[str], now: datetime) -> list[Run]:
         """Runs that ended: by their outcome, or by a stop that came before their retry could."""

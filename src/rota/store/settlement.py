@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from rota.core.lease import is_outside
 from rota.core.outcome import OutcomeState, StopCause
 from rota.core.run import Run
 from rota.core.states import Reason, move
@@ -18,9 +19,9 @@ from rota.store.runrow import COLUMNS, from_row
 # The holder still holds the run. COALESCE keeps the planner from walking all running runs instead of looking up the given ones.
 HELD = "runs.id = given.run_id AND runs.fence = given.old_fence AND COALESCE(runs.state, '') = 'running'"
 SETTLE = f"""
-    WITH given (run_id, old_fence, new_state, at, code, message, why, result) AS ({{values}})
+    WITH given (run_id, old_fence, new_state, at, code, message, why, result, pct) AS ({{values}})
     UPDATE runs SET state = given.new_state, ended_at = given.at, exit_code = given.code, error = given.message,
-        reason = given.why, output = given.result, holder = NULL, resumed = 0
+        reason = given.why, output = given.result, holder = NULL, resumed = 0, progress = COALESCE(given.pct, runs.progress)
     FROM given WHERE {HELD} RETURNING id"""
 # The ended attempt of each run that is still held.
 KEEP_ATTEMPT = f"""
@@ -36,7 +37,8 @@ RETRY = f"""
     WITH given (run_id, old_fence, at, due, code, message, why, line, next_id) AS ({{values}})
     UPDATE runs SET state = {stopped.STATE}, admission = {stopped.ADMISSION}, reason = {stopped.reason("given.why")},
         ended_at = {stopped.ended_at("given.at")}, due_at = given.due, exit_code = given.code, error = given.message,
-        holder = NULL, resumed = 0, first_line = given.line, attempt_id = given.next_id, attempt_at = given.at
+        holder = NULL, resumed = 0, first_line = given.line, attempt_id = given.next_id, attempt_at = given.at,
+        progress = NULL
     FROM given WHERE {HELD} RETURNING id, state"""
 # The attempt goes on with the next claim, under its own number.
 RESUME = f"""
@@ -61,6 +63,7 @@ class Settlement(Struct, frozen=True):
     error: str | None = None
     reason: Reason | None = None
     output: Any = None
+    progress: int | None = None
 
 
 class RetrySettlement(Struct, frozen=True):
@@ -96,10 +99,11 @@ def settle(c: Connection, rows: Sequence[Settlement]) -> list[str]:
             without_nul(row.error),
             row.reason,
             to_text_or_none(row.output),
+            row.progress,
         )
         for row in rows
     ]
-    return [row[0] for row in c.batch(SETTLE, "text bigint text bigint bigint text text text", values)]
+    return [row[0] for row in c.batch(SETTLE, "text bigint text bigint bigint text text text bigint", values)]
 
 
 def settle_retry(c: Connection, rows: Sequence[RetrySettlement]) -> list[str]:
@@ -139,9 +143,13 @@ def list_running(c: Connection, holder: str | None = None) -> list[Run]:
 
 
 def list_orphans(c: Connection, dead_holders: Sequence[str] = (), *, except_holder: str | None = None) -> list[Run]:
-    """Running runs of the dead holders or, with `except_holder`, of everyone but that one. Oldest first."""
+    """Running runs of the dead holders or, with `except_holder`, of every server but that one. Oldest first.
+
+    What a worker from outside has is its own: it need not even notice that a server died.
+    """
     dead = set(dead_holders)
-    return [run for run in list_running(c) if run.holder in dead or (except_holder is not None and run.holder != except_holder)]
+    held = [run for run in list_running(c) if not is_outside(run.holder)]
+    return [run for run in held if run.holder in dead or (except_holder is not None and run.holder != except_holder)]
 
 
 def list_stop_causes(c: Connection, run_ids: Sequence[str]) -> dict[str, StopCause]:
