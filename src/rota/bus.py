@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from msgspec import Struct
 
-LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "pruner", "notifier"]
+LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "expirer", "pruner", "notifier"]
 REPLAY = 2048
 BACKLOG = 1024
 LONGEST_NUMBER = 18

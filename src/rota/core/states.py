@@ -28,6 +28,8 @@ Reason = Literal[
     "shutdown",         # the server stopped
     "shutdown_overrun", # the server stopped, and had to kill it in the end
     "node_died",        # the server died while the run was going on
+    "worker_lost",      # the worker from outside that had the run was not heard from any more
+    "inactive",         # ended because nothing had come of it for long
 ]  # fmt: skip
 
 States = frozenset[State]

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from rota.core.module import ModuleName
 from rota.core.agent.node import Header, Nodes
+from rota.core.module import ModuleName
 from rota.core.pipeline.language import Options, Steps
 
 EnvName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -115,4 +115,19 @@ class Agent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="agent", om
     headers: Headers = {}
 
 
-Work = Shell | Compose | Pipeline | Http | Agent
+class Outside(Struct, frozen=True, kw_only=True, tag_field="kind", tag="outside", omit_defaults=True, forbid_unknown_fields=True):
+    """Work that nobody here does: a run waits until a worker from outside takes it, gives signs of life, and tells its end.
+
+    lease_s  a worker that is silent for longer has lost its run
+    """
+
+    lease_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
+
+
+class Project(Struct, frozen=True, kw_only=True, tag_field="kind", tag="project", omit_defaults=True, forbid_unknown_fields=True):
+    """Work of a project: done as the settings say for it when a run starts, and from outside where they say nothing."""
+
+    project_id: int
+
+
+Work = Shell | Compose | Pipeline | Http | Agent | Outside | Project

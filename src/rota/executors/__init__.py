@@ -14,7 +14,8 @@ __all__ = ["Context", "Docker", "Executor", "PipelineExecutor", "StopRequest", "
 
 def is_durable(executors: Mapping[str, Executor], task: Task) -> bool:
     """Whether a task's attempt goes on behind its finished steps after a crash."""
-    return executors[kind_of(task)].is_durable
+    found = executors.get(kind_of(task))
+    return found is not None and found.is_durable
 
 
 def build_executors(pipelines: PipelineExecutor | None = None) -> dict[str, Executor]:

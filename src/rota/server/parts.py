@@ -16,6 +16,7 @@ from rota.config.origin import Origin
 from rota.datadir import DATABASE, LEDGER, LOGS
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
+from rota.engine.expirer import Expirer
 from rota.engine.known import KnownTasks
 from rota.engine.letters import Letters, Speaker
 from rota.engine.loop import Loop
@@ -60,13 +61,14 @@ class Parts(Struct, kw_only=True):
     dispatcher: Dispatcher
     scheduler: Scheduler
     supervisor: Supervisor
+    expirer: Expirer
     pruner: Pruner
     notifier: Notifier
 
     @property
     def loops(self) -> list[Loop]:
         """The settler is first: it outlives the others, to write down what their work came to."""
-        return [self.settler, self.dispatcher, self.scheduler, self.supervisor, self.pruner, self.notifier]
+        return [self.settler, self.dispatcher, self.scheduler, self.supervisor, self.expirer, self.pruner, self.notifier]
 
     def tell_by(self, loaded: Loaded) -> None:
         """Who is told of what, and how, is what these settings say."""
@@ -90,6 +92,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     runner = LocalRunner(executors, rota.logs, rota.clock, rota.bus, ledger, units.secrets_of, most, growth)
     dispatcher = Dispatcher(engine, runner)
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), show_run)
+    settler = Settler(engine, runner, dispatcher, partial(is_durable, executors))
     parts = Parts(
         settings=settings,
         units=units,
@@ -98,10 +101,11 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         ledger=ledger,
         runner=runner,
         letters=letters,
-        settler=Settler(engine, runner, dispatcher, partial(is_durable, executors)),
+        settler=settler,
         dispatcher=dispatcher,
         scheduler=Scheduler(engine),
         supervisor=Supervisor(engine),
+        expirer=Expirer(engine, settler),
         pruner=Pruner(engine, rota.logs, settings.storage.max_size),
         notifier=Notifier(engine, letters, build_senders(outgoing), FORMS, _keep(settings)),
     )

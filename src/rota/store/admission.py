@@ -32,13 +32,15 @@ OCCUPANCY = """
     WITH asked (id) AS ({values})
     SELECT id,
         (SELECT COUNT(*) FROM runs WHERE task_id = asked.id AND state = 'running')
-            + (SELECT COUNT(*) FROM runs WHERE task_id = asked.id AND admission = 'ready'),
+            + (SELECT COUNT(*) FROM runs WHERE task_id = asked.id AND admission = 'ready')
+            + (SELECT COUNT(*) FROM runs WHERE task_id = asked.id AND admission = 'offered'),
         (SELECT COUNT(*) FROM runs WHERE task_id = asked.id AND admission = 'held')
     FROM asked"""
 BUSY_KEYS = """
     WITH asked (name) AS ({values})
-    SELECT name FROM asked WHERE EXISTS (
-        SELECT 1 FROM runs WHERE concurrency_key = asked.name AND (state = 'running' OR admission = 'ready'))"""
+    SELECT name FROM asked
+    WHERE EXISTS (SELECT 1 FROM runs WHERE concurrency_key = asked.name AND (state = 'running' OR admission = 'ready'))
+        OR EXISTS (SELECT 1 FROM runs WHERE concurrency_key = asked.name AND admission = 'offered')"""
 # The newest run with a dedupe key that was not refused, and not one that still has to be judged itself.
 _LATEST = """
     SELECT {columns} FROM runs
@@ -53,6 +55,10 @@ LATEST_FEW = _LATEST.format(columns="id, created_at, ended_at", key="?", limit="
 
 SET_READY = """
     UPDATE runs SET admission = 'ready'
+    WHERE id IN ({values}) AND COALESCE(admission, '') IN ('new', 'held') RETURNING id"""
+# Kept for workers from outside: admitted, and nothing here starts them.
+SET_OFFERED = """
+    UPDATE runs SET admission = 'offered'
     WHERE id IN ({values}) AND COALESCE(admission, '') IN ('new', 'held') RETURNING id"""
 SET_HELD = "UPDATE runs SET admission = 'held' WHERE id IN ({values}) AND COALESCE(admission, '') = 'new' RETURNING id"
 # A refused retry keeps what its last attempt came to; an attempt that was to be resumed, and is not, has crashed.
@@ -80,7 +86,7 @@ TASKS_WITH_HELD = """
     SELECT task_id FROM found WHERE task_id IS NOT NULL"""
 
 # An attempt that is resumed began when it began.
-_START = """
+START = """
     UPDATE runs SET state = 'running', admission = NULL, holder = ?,
         started_at = CASE WHEN resumed = 1 THEN started_at ELSE ? END, fence = fence + 1,
         attempt = attempt + 1 - resumed, exit_code = NULL, error = NULL, reason = NULL"""
@@ -88,13 +94,13 @@ _START = """
 CLAIM = f"""
     WITH picked (id) AS MATERIALIZED (
         SELECT id FROM runs WHERE admission = 'ready' {{excluded}} ORDER BY priority, due_at, id LIMIT ? {{skip_locked}})
-    {_START} WHERE id IN (SELECT id FROM picked) AND COALESCE(admission, '') = 'ready' RETURNING {COLUMNS}"""
+    {START} WHERE id IN (SELECT id FROM picked) AND COALESCE(admission, '') = 'ready' RETURNING {COLUMNS}"""
 CLAIM_DIRECT = {
-    "sqlite": f"{_START} WHERE id IN ({{values}}) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}",
+    "sqlite": f"{START} WHERE id IN ({{values}}) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}",
     "postgres": f"""
         WITH picked (id) AS MATERIALIZED (
             SELECT id FROM runs WHERE id IN ({{values}}) AND COALESCE(admission, '') = 'new' ORDER BY id FOR UPDATE SKIP LOCKED)
-        {_START} WHERE id IN (SELECT id FROM picked) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}""",
+        {START} WHERE id IN (SELECT id FROM picked) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}""",
 }
 # The exact opposite of a claim, but for the fence, which only rises.
 RELEASE = f"""
@@ -108,7 +114,8 @@ RELEASE = f"""
 OLDEST_ACTIVE = f"""
     SELECT {COLUMNS} FROM runs WHERE id = (SELECT MIN(id) FROM (
         SELECT MIN(id) AS id FROM runs WHERE task_id = ? AND state = 'running' AND stop_cause IS NULL
-        UNION ALL SELECT MIN(id) AS id FROM runs WHERE task_id = ? AND admission = 'ready') AS firsts)"""
+        UNION ALL SELECT MIN(id) AS id FROM runs WHERE task_id = ? AND admission = 'ready'
+        UNION ALL SELECT MIN(id) AS id FROM runs WHERE task_id = ? AND admission = 'offered') AS firsts)"""
 
 
 # Stops that have not reached the work yet.
@@ -149,13 +156,13 @@ def next_due(c: Connection) -> datetime | None:
 
 
 def occupancy(c: Connection, task_ids: Iterable[str]) -> dict[str, Occupancy]:
-    """How busy each of these tasks is: running and ready runs are active. Every task asked for has an answer."""
+    """How busy each of these tasks is: running, ready and offered runs are active. Every task asked for has an answer."""
     rows = c.batch(OCCUPANCY, "text", [(task_id,) for task_id in set(task_ids)])
     return {task_id: Occupancy(active, held) for task_id, active, held in rows}
 
 
 def busy_keys(c: Connection, keys: Iterable[str]) -> set[str]:
-    """Those of the concurrency keys that a running or ready run holds."""
+    """Those of the concurrency keys that a running, ready or offered run holds."""
     return {row[0] for row in c.batch(BUSY_KEYS, "text", [(key,) for key in set(keys)])}
 
 
@@ -180,6 +187,11 @@ def _latest_other(c: Connection, key: str, own: set[str]) -> Row | None:
 def set_ready(c: Connection, run_ids: Sequence[str]) -> list[str]:
     """Let new or held runs start as soon as there is a worker. Returns those that were waiting."""
     return [row[0] for row in c.batch(SET_READY, "text", [(run_id,) for run_id in run_ids])]
+
+
+def set_offered(c: Connection, run_ids: Sequence[str]) -> list[str]:
+    """Keep new or held runs for workers from outside. Returns those that were waiting."""
+    return [row[0] for row in c.batch(SET_OFFERED, "text", [(run_id,) for run_id in run_ids])]
 
 
 def set_held(c: Connection, run_ids: Sequence[str]) -> list[str]:
@@ -253,8 +265,8 @@ def release(c: Connection, rows: Sequence[tuple[str, int]], now: datetime, due_a
 
 
 def oldest_active(c: Connection, task_id: str) -> Run | None:
-    """The oldest running or ready run of a task that nobody asked to stop yet."""
-    row = c.row(OLDEST_ACTIVE, (task_id, task_id))
+    """The oldest running, ready or offered run of a task that nobody asked to stop yet."""
+    row = c.row(OLDEST_ACTIVE, (task_id, task_id, task_id))
     return None if row is None else from_row(row)
 
 
