@@ -1,6 +1,6 @@
 """Admits pending runs, claims those that may start, hands them to the runner, and delivers stops."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -13,18 +13,24 @@ from rota.core.retry import RECENT_ATTEMPTS
 from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
+from rota.core.work import Outside
 from rota.engine.context import Engine
 from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.runners.base import Claim, Runner
-from rota.store import admission, attempts, fanout, runs
+from rota.store import admission, attempts, fanout, revisions, runs
 from rota.store.admission import Candidate
 from rota.store.database import Connection
 
 BATCH = 500
 # All queues are looked at this often while anything waits in them: places also become free without us being told.
 LOOK_AGAIN = timedelta(seconds=1)
+
+
+def is_outside_work(task: Task) -> bool:
+    """Whether its document says that nobody here works on it."""
+    return isinstance(task.spec.executor, Outside)
 
 
 class Room(Struct):
@@ -63,35 +69,48 @@ class Room(Struct):
 
 
 class Decisions(Struct):
-    """The verdicts on a batch, ready to be written. `replaced` are tasks where a newcomer takes an older run's place."""
+    """The verdicts on a batch, ready to be written. `offered` are kept for workers from outside, `replaced` are tasks where a
+    newcomer takes an older run's place."""
 
     ready: list[str] = field(default_factory=list)
+    offered: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     refused: list[tuple[str, State, Reason]] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
 
 
+class Admitted(Struct, frozen=True):
+    """The runs that ended by what was decided, and whether an older run is to make room for a newer one."""
+
+    ended: list[Run]
+    replaced: bool = False
+
+
 class Dispatched(Struct, frozen=True):
-    """What a pass wrote. `ended` are runs it refused, or stopped before they started."""
+    """What a pass wrote. `ended` are runs it refused, or stopped before they started; `replaced`: an older one makes room."""
 
     claims: list[Claim]
     ended: list[Run]
     stops: list[tuple[str, StopCause]]
     next_at: datetime | None
     more: bool
+    replaced: bool = False
 
 
 class Dispatcher:
     """Each pass decides, claims and delivers in one transaction; only then does anything start.
 
     `freed` names tasks and keys whose runs ended: their queues are looked at. After a start, and now and then, all queues are.
+
+    is_outside  whether the runs of a task are kept for workers from outside
     """
 
     name: LoopName = "dispatcher"
 
-    def __init__(self, engine: Engine, runner: Runner) -> None:
+    def __init__(self, engine: Engine, runner: Runner, is_outside: Callable[[Task], bool] = is_outside_work) -> None:
         self._engine = engine
         self._runner = runner
+        self._is_outside = is_outside
         self._freed: set[str] | None = None
         self._freed_keys: set[str] = set()
         self._looked_at = engine.clock.now()
@@ -129,6 +148,8 @@ class Dispatcher:
         engine.vitals.running = self._runner.busy
         if any(claim.run.instance is not None for claim in done.claims):
             engine.bus.wake("supervisor")  # what depends on this service is to know that it is up
+        if done.replaced:
+            engine.bus.wake("expirer")  # what a worker from outside has been asked to end is not waited for as long
         if done.ended or engine.rules.routes:
             engine.bus.wake("notifier")
         engine.announce(done.ended)
@@ -141,15 +162,21 @@ class Dispatcher:
         gate_at = pass_gate(c, now)
         fresh = admission.list_new(c, now, BATCH)
         services = [candidate.run_id for candidate in fresh if candidate.instance is not None]
-        ended += self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
+        admitted = self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
+        ended += admitted.ended
         claimed = self._claim(c, now, services)
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
-        claims = [_claim(c, known[run.task_id], run) for run in claimed]
+        # Since they were admitted it was settled that others are to work on them: the next pass offers them.
+        kept = [run for run in claimed if self._is_outside(known[run.task_id])]
+        ended += give_back(c, self._engine, [(run.id, run.fence) for run in kept], now) if kept else []
+        begun = [(run, known[run.task_id]) for run in claimed if run not in kept]
+        claims = [_claim(c, task, run) for task, (run, _) in zip(revisions.as_started(c, begun), begun, strict=True)]
         if self._engine.rules.routes:
             self._engine.tell(c, [(claim.run, claim.task) for claim in claims], now)
         stops = admission.list_stops(c, self._engine.node)
-        return Dispatched(claims, ended, stops, _earlier(self._next_at(c, now), gate_at), more=len(fresh) == BATCH)
+        next_at = _earlier(self._next_at(c, now), gate_at)
+        return Dispatched(claims, ended, stops, next_at, more=len(fresh) == BATCH or bool(kept), replaced=admitted.replaced)
 
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
@@ -170,10 +197,10 @@ class Dispatcher:
             return due_at
         return _earlier(due_at, self._looked_at + LOOK_AGAIN)
 
-    def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> list[Run]:
-        """Decide and write. Answers the runs that ended by it."""
+    def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> Admitted:
+        """Decide and write."""
         if not waiting and not fresh:
-            return []
+            return Admitted([])
         room = self._room(c, now, [*waiting, *fresh])
         decisions = Decisions()
         for candidate in waiting:
@@ -181,6 +208,7 @@ class Dispatcher:
         for candidate in fresh:
             self._decide(room, candidate, decisions)
         admission.set_ready(c, decisions.ready)
+        admission.set_offered(c, decisions.offered)
         admission.set_held(c, decisions.held)
         stopped = self._replace(c, room, decisions)
         self.free((candidate.task_id for candidate in waiting if room.has_more_for(candidate)), ())
@@ -189,7 +217,7 @@ class Dispatcher:
         ends = [(run, room.tasks[run.task_id]) for run in ended]
         fanout.publish_ends(c, ends, self._engine.ids, now)
         self._engine.tell(c, ends, now)
-        return ended
+        return Admitted(ended, bool(decisions.replaced))
 
     def _room(self, c: Connection, now: datetime, candidates: list[Candidate]) -> Room:
         task_ids = sorted({candidate.task_id for candidate in candidates})
@@ -207,8 +235,12 @@ class Dispatcher:
         """A waiting run starts when its task has a place and its key is free."""
         if room.is_free(candidate):
             room.of(candidate).held -= 1
-            room.take(candidate)
-            decisions.ready.append(candidate.run_id)
+            self._start(room, candidate, decisions)
+
+    def _start(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
+        room.take(candidate)
+        is_offered = self._is_outside(room.tasks[candidate.task_id])
+        (decisions.offered if is_offered else decisions.ready).append(candidate.run_id)
 
     def _decide(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
         if room.is_duplicate(candidate):
@@ -227,8 +259,7 @@ class Dispatcher:
             case "queue_full":
                 decisions.refused.append((candidate.run_id, "queue_full", "overlap"))
             case "start" if candidate.concurrency_key not in room.busy_keys:
-                room.take(candidate)
-                decisions.ready.append(candidate.run_id)
+                self._start(room, candidate, decisions)
             case _:
                 occupancy.held += 1
                 decisions.held.append(candidate.run_id)
