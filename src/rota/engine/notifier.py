@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from msgspec import Struct, field
 
 from rota.bus import LoopName
-from rota.core.delivery import Delivery, Sent, next_try_at
+from rota.core.delivery import MAIL, Delivery, Sent, next_try_at
 from rota.core.errors import RotaError, Unavailable
+from rota.core.message import Message
 from rota.core.notification import Notification
 from rota.engine.context import Engine
 from rota.engine.letters import Letters
@@ -52,10 +54,12 @@ class Tried(Struct, frozen=True):
 
 
 class Pass(Struct):
-    """What one transaction wrote: deliveries to be sent with bodies where a form wrote them, and news of the bell."""
+    """What one transaction wrote: deliveries to be sent with bodies where a form wrote them, news of the bell, and those on
+    their way that are not to arrive any more."""
 
     taken: list[tuple[Delivery, bytes | None]] = field(default_factory=list)
     rung: list[Notification] = field(default_factory=list)
+    recalled: list[str] = field(default_factory=list)
     ended: int = 0
     summaries: int = 0
     next_at: datetime | None = None
@@ -89,12 +93,18 @@ class Notifier:
     async def tick(self) -> Tick:
         engine, now = self._engine, self._engine.clock.now()
         tried, self._tried = self._tried, []
+        recalls = engine.bus.signal("recall")
+        doubted = [*self._sending] if recalls.is_set() else []
+        recalls.clear()
         try:
-            done = await engine.database.write(lambda c: self._pass(c, tried, now))
+            done = await engine.database.write(lambda c: self._pass(c, tried, doubted, now))
         except BaseException:
             self._tried, self._in_doubt = tried + self._tried, True
+            if doubted:
+                recalls.set()
             raise
         self._in_doubt = False
+        self._recall(done.recalled)
         for delivery, body in done.taken:
             sending = asyncio.create_task(self._send(delivery, body), name=f"delivery {delivery.id}")
             self._sending[delivery.id] = (delivery, sending)
@@ -126,18 +136,25 @@ class Notifier:
             await asyncio.wait([sending for _, sending in self._sending.values()], return_when=asyncio.FIRST_COMPLETED)
             await self.tick()
 
+    def _recall(self, delivery_ids: Sequence[str]) -> None:
+        """What was dropped while it was on its way is to get no further."""
+        for delivery_id in delivery_ids:
+            if delivery_id in self._sending:
+                self._sending[delivery_id][1].cancel()
+
     async def _abandon(self) -> None:
         left = [sending for _, sending in self._sending.values()]
         for sending in left:
             sending.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _pass(self, c: Connection, tried: Sequence[Tried], now: datetime) -> Pass:
+    def _pass(self, c: Connection, tried: Sequence[Tried], doubted: Sequence[str], now: datetime) -> Pass:
+        """`doubted` are on their way, and some of them may have been dropped since."""
         engine = self._engine
         busy = Counter(delivery.target for delivery, _ in self._sending.values())
         if self._in_doubt:
             outbox.release_held(c, {*self._sending, *(each.delivery.id for each in tried)})
-        done = Pass(ended=self._record_all(c, tried, now))
+        done = Pass(ended=self._record_all(c, tried, now), recalled=outbox.list_dropped(c, doubted) if doubted else [])
         done.summaries = telling.flush_over(c, engine.rules, engine.ids, now)
         room = MOST_AT_ONCE - len(self._sending)
         taken = outbox.claim_due(c, engine.node, now, busy, per_target=PER_TARGET, limit=room) if room > 0 else []
@@ -206,12 +223,25 @@ class Notifier:
             self._engine.bus.wake("notifier")
 
     async def _try(self, delivery: Delivery, body: bytes | None, now: datetime) -> Sent:
+        mail = await self._write_mail(delivery) if MAIL in delivery.address else None
         endpoint = self._letters.endpoint(delivery)
-        if body is not None:
+        if mail is not None:
+            parcel = Parcel(id=delivery.id, title=mail.headline, text=mail.text, body=b"")
+        elif body is not None:
             parcel = Parcel(id=delivery.id, title="", text="", body=body)
         else:
             parcel = await self._letters.parcel(delivery, endpoint)
         return await self._senders[endpoint.way].send(endpoint, parcel, now)
+
+    async def _write_mail(self, delivery: Delivery) -> Message:
+        """Written once and kept, so that each try says the same, and that it can be read where there is no way to send it."""
+        kept = delivery.body.get(MAIL)
+        if kept is not None:
+            return msgspec.convert(kept, Message)
+        mail = await self._letters.mail(delivery)
+        said = {**delivery.body, MAIL: mail}
+        await self._engine.database.write(lambda c: outbox.keep_body(c, delivery.id, said))
+        return mail
 
     def _announce(self, rung: Sequence[Notification]) -> None:
         for line in rung:

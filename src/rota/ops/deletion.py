@@ -7,7 +7,8 @@ from rota.core.task import Task
 from rota.ops import access, ends, occurrences
 from rota.ops.context import Rota
 from rota.ops.occurrences import Selection
-from rota.store import deletion, runs, tasks
+from rota.ops.tasks import RECALL
+from rota.store import deletion, outbox, runs, tasks
 from rota.store import occurrences as stored
 from rota.store.database import Connection
 from rota.store.occurrences import Key
@@ -37,6 +38,26 @@ async def delete_occurrence(rota: Rota, actor: Actor, occurrence_id: str, *, tas
     if not shown.occurrence.is_over:
         raise Conflict("the run is active; stop it first")
     await delete_selected(rota, actor, Selection(ids=(occurrence_id,)))
+
+
+async def delete_run(rota: Rota, actor: Actor, run_id: str) -> None:
+    """Remove a run, whatever it is doing: it is asked to end, and nobody is told of it any more. Raises NotFound."""
+    now = rota.clock.now()
+
+    def write(c: Connection) -> tuple[Task, list[Run]]:
+        run, task = access.get_run(c, actor, run_id)
+        outbox.drop_callbacks(c, [run.id], now)
+        asked = runs.request_stop(c, run.id, "cancel", now)
+        ended = [asked] if asked is not None and asked.ended_at is not None else []
+        ends.publish(c, rota, task, ended, now)
+        deletion.hide_run(c, run.id, now)
+        return task, ended
+
+    task, ended = await rota.database.write(write)
+    for loop in ("dispatcher", "pruner", *RECALL):
+        rota.bus.wake(loop)
+    ends.tell(rota, task, ended)
+    rota.bus.publish("run.deleted", {"run_id": run_id, "owner_id": actor.id, "task_id": task.id})
 
 
 async def restore_selected(rota: Rota, actor: Actor, selection: Selection) -> int:

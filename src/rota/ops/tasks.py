@@ -13,13 +13,17 @@ from rota.core.task import Task, TaskSpec
 from rota.ops import access, audit, documents, ends
 from rota.ops.context import Rota
 from rota.ops.single import check_single
-from rota.store import admission, deletion, runs, tasks, users
+from rota.store import admission, deletion, outbox, runs, tasks, users
 from rota.store.database import Connection
 
 MOST_LIVE = 20_000
 MOST_LISTED = 20_000
+# What is woken when something is not to be told any more, though it may be on its way.
+RECALL = ("recall", "notifier")
 # What is written with a task in the transaction that writes it; what it raises undoes both.
 Beside = Callable[[Connection, Task], object]
+# Which task a reference means to an actor, if it may be changed.
+Find = Callable[[Connection, Actor, str], Task]
 
 
 def nothing_beside(_c: Connection, _task: Task) -> None:
@@ -91,6 +95,7 @@ async def update_task(
     *,
     expected_version: int | None = None,
     beside: Beside = nothing_beside,
+    find: Find = access.get_task,
 ) -> Task:
     """Change some fields of a task's document; a changed schedule counts from now. `beside` as in create_task.
 
@@ -100,7 +105,7 @@ async def update_task(
     now = rota.clock.now()
 
     def write(c: Connection) -> Task:
-        task = access.get_task(c, actor, reference)
+        task = find(c, actor, reference)
         check_changeable(task)
         if expected_version not in (None, task.version):
             raise Conflict(f"the task is at version {task.version}, not {expected_version}", hint="read it again")
@@ -115,7 +120,9 @@ async def update_task(
     return task
 
 
-async def delete_task(rota: Rota, actor: Actor, reference: str, *, with_runs: bool = False) -> None:
+async def delete_task(
+    rota: Rota, actor: Actor, reference: str, *, with_runs: bool = False, find: Find = access.get_task
+) -> None:
     """Remove a task; its name is free again. Waiting runs are dropped, running ones are stopped; its history stays, unless it
     is to go `with_runs`.
 
@@ -124,20 +131,22 @@ async def delete_task(rota: Rota, actor: Actor, reference: str, *, with_runs: bo
     now = rota.clock.now()
 
     def write(c: Connection) -> tuple[Task, list[Run]]:
-        task = access.get_task(c, actor, reference)
+        task = find(c, actor, reference)
         _check_own(task)
         audit.note(c, rota, actor, "task.deleted", task.id, name=task.name)
         return task, remove(c, rota, task, now, with_runs=with_runs)
 
     task, ended = await rota.database.write(write)
-    for loop in ("dispatcher", "pruner"):
+    for loop in ("dispatcher", "pruner", *RECALL):
         rota.bus.wake(loop)
     ends.tell(rota, task, ended)
     _changed(rota, "task.removed", task)
 
 
 def remove(c: Connection, rota: Rota, task: Task, now: datetime, *, with_runs: bool) -> list[Run]:
-    """Take a task out. Answers the runs that ended by it."""
+    """Take a task out. Answers the runs that ended by it. Of runs that go with it nobody is told any more."""
+    if with_runs:
+        outbox.drop_callbacks_of(c, task.id, now)
     ended = stop_live(c, rota, task, "removed", now)
     tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
     if with_runs:

@@ -36,6 +36,12 @@ def hide_all(c: Connection, task_id: str, at: datetime) -> None:
         c.run(f"UPDATE {table} SET deleted_at = ? WHERE task_id = ? AND deleted_at IS NULL", (to_us(at), task_id))
 
 
+def hide_run(c: Connection, run_id: str, at: datetime) -> None:
+    """Delete a run with all its attempts; one that is going on is purged once it is over."""
+    c.run("UPDATE runs SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (to_us(at), run_id))
+    c.run("UPDATE attempts SET deleted_at = ? WHERE run_id = ? AND deleted_at IS NULL", (to_us(at), run_id))
+
+
 def bring_back(c: Connection, ids: Sequence[str], since: datetime) -> list[tuple[str, str]]:
     """Undo the deletion of those that were deleted at that moment or later. Returns (id, run id) of those."""
     return _each(c, BRING_BACK, ids, since)

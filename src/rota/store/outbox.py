@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -48,11 +49,17 @@ POSTPONE = "UPDATE deliveries SET holder = NULL, due_at = ?, error = ? WHERE id 
 KEEP_ATTEMPT = """
     INSERT INTO delivery_attempts (delivery_id, number, at, duration_s, code, error) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING"""
+KEEP_BODY = "UPDATE deliveries SET body = ? WHERE id = ?"
 RELEASE = "UPDATE deliveries SET holder = NULL WHERE id = ?"
 REPLAY = """
     UPDATE deliveries SET status = 'waiting', due_at = ?, give_up_at = ?, ended_at = NULL
     WHERE id = ? AND status <> 'waiting' AND form IS NULL"""
 CALLBACKS = "SELECT run_id, url, form, is_retried FROM callbacks WHERE run_id IN ({values})"
+DROP_OF_TASK = """
+    UPDATE deliveries SET status = 'dropped', ended_at = ?
+    WHERE status = 'waiting' AND form IS NOT NULL AND run_id IN (SELECT id FROM runs WHERE task_id = ?)"""
+FORGET_OF_TASK = "DELETE FROM callbacks WHERE run_id IN (SELECT id FROM runs WHERE task_id = ?)"
+DROPPED = "SELECT id FROM deliveries WHERE id IN ({values}) AND status = 'dropped'"
 DROP = "UPDATE deliveries SET status = 'dropped', ended_at = ? WHERE run_id = ? AND status = 'waiting' AND form IS NOT NULL"
 PRUNE = "DELETE FROM deliveries WHERE ended_at < ?"
 BUDGET = timedelta(minutes=5)
@@ -103,6 +110,22 @@ def drop_callbacks(c: Connection, run_ids: Sequence[str], now: datetime) -> None
         c.run(DROP, (to_us(now), run_id))
 
 
+def drop_callbacks_of(c: Connection, task_id: str, now: datetime) -> None:
+    """Tell nobody more about any run of a task."""
+    c.run(DROP_OF_TASK, (to_us(now), task_id))
+    c.run(FORGET_OF_TASK, (task_id,))
+
+
+def list_dropped(c: Connection, delivery_ids: Collection[str]) -> list[str]:
+    """Those of the deliveries that are not to be sent any more."""
+    return [row[0] for row in c.batch(DROPPED, "text", [(delivery_id,) for delivery_id in delivery_ids])]
+
+
+def find_addresses(c: Connection, run_ids: Collection[str]) -> dict[str, str]:
+    """Who asked to be told of these runs: URLs by run."""
+    return {row[0]: row[1] for row in c.batch(CALLBACKS, "text", [(run_id,) for run_id in run_ids])}
+
+
 def claim_due(
     c: Connection, holder: str, now: datetime, busy: Mapping[str, int], *, per_target: int, limit: int
 ) -> list[Delivery]:
@@ -138,6 +161,11 @@ def end_delivery(c: Connection, delivery_id: str, status: DeliveryStatus, at: da
 
 def postpone(c: Connection, delivery_id: str, due_at: datetime, error: str | None) -> None:
     c.run(POSTPONE, (to_us(due_at), without_nul(error), delivery_id))
+
+
+def keep_body(c: Connection, delivery_id: str, body: Any) -> None:
+    """What it says from now on, each time it is sent."""
+    c.run(KEEP_BODY, (to_text(body), delivery_id))
 
 
 def release_held(c: Connection, sending: Collection[str]) -> int:

@@ -44,6 +44,10 @@ BY_RUNNING: dict[str | None, str] = {
     "both": "SELECT id FROM runs WHERE state = 'running' AND task_id = ? AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ? "
     "ORDER BY COALESCE(id, '') DESC LIMIT ?",
 }
+# Of tasks that everyone may start: one query over what its owner has, however long that is.
+OF_SHARED = """
+    SELECT runs.id FROM runs JOIN tasks ON tasks.id = runs.task_id
+    WHERE runs.owner_id = ? AND runs.deleted_at IS NULL AND tasks.shared = 1 AND tasks.status <> 'removed'"""
 FETCH = f"SELECT {COLUMNS} FROM runs WHERE id IN ({{values}})"
 
 
@@ -68,6 +72,12 @@ def list_runs(
         raise ValueError("whose runs? give task_id, owner_id or everyone=True")
     ids = _page(c, _scope(task_id, owner_id), states, before or NEWEST, limit)
     found = c.batch(FETCH, "text", [(run_id,) for run_id in ids])
+    return [from_row(row) for row in sorted(found, reverse=True)]
+
+
+def list_shared_runs(c: Connection, owner_id: str) -> list[Run]:
+    """All of an owner's runs of shared tasks, newest first."""
+    found = c.batch(FETCH, "text", c.rows(OF_SHARED, (owner_id,)))
     return [from_row(row) for row in sorted(found, reverse=True)]
 
 

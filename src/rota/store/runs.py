@@ -11,7 +11,7 @@ from rota.core.states import State, move
 from rota.store.attempts import list_attempts
 from rota.store.connection import Connection
 from rota.store.moments import from_us, from_us_or_none, to_us
-from rota.store.runlist import list_runs
+from rota.store.runlist import list_runs, list_shared_runs
 from rota.store.runrow import COLUMNS, WRITTEN, NewRun, from_row, to_row
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "list_keys",
     "list_live",
     "list_runs",
+    "list_shared_runs",
     "mark_delivered",
     "note_progress",
     "request_stop",
