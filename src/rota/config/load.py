@@ -12,13 +12,13 @@ from rota.config.findings import Finding, Findings, in_order
 from rota.config.kinds import PATH, BadValue, list_of
 from rota.config.notify import Notifying, read_notifying
 from rota.config.settings import Settings, build_settings
-from rota.config.table import SECTIONS
+from rota.config.table import TOP
 from rota.config.unit import Unit
 from rota.config.units import declared_units, read_defaults, read_unit
 from rota.core.service import check_dependencies
 
 POOLED = ("tasks", "services", "compose", "notifier", "notification_route")
-ROOT_ONLY = (*SECTIONS, "mcp", "databases", "records", "defaults", "listen")
+ROOT_ONLY = (*TOP, "mcp", "providers", "databases", "records", "defaults", "listen")
 FILE_NAMES = ("rota.toml", "runwisp.toml")
 
 

@@ -12,9 +12,10 @@ from rota.config.document import Table
 from rota.config.findings import Findings, elsewhere, nearest
 from rota.config.kinds import PATH, BadValue
 from rota.config.mcp import McpServer, read_servers
+from rota.config.providers import ProviderSettings, read_providers
 from rota.config.records import Records, read_records
 from rota.config.secret import Secret
-from rota.config.table import IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
+from rota.config.table import BELOW, IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
 from rota.config.zone import TimezoneSource, resolve_timezone
 
 # Set for the runs of a task, where a server may be started too.
@@ -88,6 +89,7 @@ class Tools(Struct, frozen=True, kw_only=True):
     shell: bool
     simulate_unknown: bool
     catalog: Path | None
+    namespaces: list[str]
 
 
 class Files(Struct, frozen=True, kw_only=True):
@@ -96,8 +98,20 @@ class Files(Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...]
 
 
+class BlobStore(Struct, frozen=True, kw_only=True):
+    """Where artifacts are kept. All but `kind` is about a store that speaks S3."""
+
+    kind: Literal["local", "s3"]
+    bucket: str | None
+    endpoint: str | None
+    public_endpoint: str | None
+    region: str
+    access_key: Secret | None
+    secret_key: Secret | None
+
+
 class OrdinautAccess(Struct, frozen=True, kw_only=True):
-    """How agents are let in, and how often they may ask."""
+    """How agents are let in, how often they may ask, and how long their tasks wait between tries (seconds)."""
 
     jwt_secret: Secret | None
     access_token_minutes: int
@@ -106,6 +120,27 @@ class OrdinautAccess(Struct, frozen=True, kw_only=True):
     requests_per_minute: int
     requests_per_hour: int
     legacy_tokens: bool
+    backoff_base: float
+    backoff_max: float
+
+
+class PosthogAccess(Struct, frozen=True, kw_only=True):
+    """How often a key may ask, and how long a device counts as watching, in seconds."""
+
+    requests_per_minute: int
+    requests_per_hour: int
+    presence_ttl: float
+
+
+class PosthogPush(Struct, frozen=True, kw_only=True):
+    """How the devices of users are told."""
+
+    sender: Literal["none", "log", "webhook", "expo", "webpush"]
+    url: Secret | None
+    token: Secret | None
+    label: str
+    vapid_key: Secret | None
+    vapid_contact: str | None
 
 
 class RunwispAccess(Struct, frozen=True, kw_only=True):
@@ -124,6 +159,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     """What stands in the file alone, in tables with names of their own."""
 
     mcp: tuple[McpServer, ...] = ()
+    providers: tuple[ProviderSettings, ...] = ()
     databases: tuple[NamedDatabase, ...] = ()
     records: Records = Records()
 
@@ -139,10 +175,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     notify: NotifyRules
     tools: Tools
     files: Files
+    blobs: BlobStore
     ordinaut: OrdinautAccess
+    posthog: PosthogAccess
+    posthog_push: PosthogPush
     runwisp: RunwispAccess
     listen: tuple[Listener, ...]
     mcp: tuple[McpServer, ...] = ()
+    providers: tuple[ProviderSettings, ...] = ()
     databases: tuple[NamedDatabase, ...] = ()
     records: Records = Records()
 
@@ -158,7 +198,12 @@ def build_settings(
     if root is not None:
         values |= _from_file(root)
         listeners = tuple(_listeners(root))
-        kept = Kept(mcp=tuple(read_servers(root)), databases=tuple(read_databases(root)), records=read_records(root))
+        kept = Kept(
+            mcp=tuple(read_servers(root)),
+            providers=tuple(read_providers(root)),
+            databases=tuple(read_databases(root)),
+            records=read_records(root),
+        )
     values |= _from_environment(environ, findings)
     values |= _from_flags(flags, findings)
     for message in _conflicts(values, listeners):
@@ -182,18 +227,26 @@ def _default(row: Setting) -> Any:
 def _from_file(root: Table) -> Values:
     values: Values = {}
     for section in SECTIONS:
-        table = root.child(section)
+        table = _table_of(root, section)
         if table is None:
             continue
         rows = {row.key: row for row in TABLE if row.section == section and row.in_file}
         ignored = [key for at, key in IGNORED_KEYS if at == section]
-        table.refuse_unknown([*rows, *ignored], _homes(section))
+        table.refuse_unknown([*rows, *ignored, *BELOW[section]], _homes(section))
         for key, row in rows.items():
             value = table.read(key, row.kind)
             if value is not None:
                 values[section, key] = root.document.resolve(value) if row.kind is PATH else value
         _note_ignored(table, section)
     return values
+
+
+def _table_of(root: Table, section: str) -> Table | None:
+    """The table of a section, such as `posthog.push`."""
+    table: Table | None = root
+    for step in section.split("."):
+        table = table.child(step) if table is not None else None
+    return table
 
 
 def _homes(section: str) -> dict[str, str]:
@@ -259,6 +312,18 @@ def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tupl
             yield "daemon", key, f"needs {other} beside it"
     if values["runwisp", "password"] and values["runwisp", "no_auth"]:
         yield "runwisp", "no_auth", "RUNWISP_NO_AUTH and a password are both set; set one of them"
+    push = {key: values["posthog.push", key] for key in ("sender", "url", "vapid_key", "vapid_contact")}
+    if push["sender"] == "webhook" and not push["url"]:
+        yield "posthog.push", "sender", "webhook needs url beside it"
+    if push["sender"] == "webpush" and not push["vapid_key"]:
+        yield "posthog.push", "sender", "webpush needs vapid_key beside it"
+    if push["vapid_key"] and not push["vapid_contact"]:
+        yield "posthog.push", "vapid_key", "needs vapid_contact beside it"
+    if values["blobs", "kind"] == "s3" and not values["blobs", "bucket"]:
+        yield "blobs", "kind", "needs bucket beside it"
+    for key, other in (("access_key", "secret_key"), ("secret_key", "access_key")):
+        if values["blobs", key] and not values["blobs", other]:
+            yield "blobs", key, f"needs {other} beside it"
     addresses = [values["server", "listen"], *(listener.address for listener in listeners)]
     addresses += filter(None, [values["daemon", "metrics_listen"]])
     taken = [address for address in addresses if not address.endswith(":0")]
@@ -267,7 +332,7 @@ def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tupl
 
 
 def _blame(root: Table | None, section: str, key: str, message: str, findings: Findings) -> None:
-    below = (section, key) if key else (section,)
+    below = (*section.split("."), key) if key else (section,)
     if root is None or section == "runwisp":
         findings.errors.append(elsewhere(".".join(below), message))
     else:
@@ -300,10 +365,14 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], kept: Kept) -> Se
         notify=NotifyRules(**section("notify")),
         tools=Tools(**section("tools")),
         files=Files(**section("files")),
+        blobs=BlobStore(**section("blobs")),
         ordinaut=OrdinautAccess(**section("ordinaut")),
+        posthog=PosthogAccess(**section("posthog")),
+        posthog_push=PosthogPush(**section("posthog.push")),
         runwisp=RunwispAccess(**section("runwisp")),
         listen=listeners,
         mcp=kept.mcp,
+        providers=kept.providers,
         databases=kept.databases,
         records=kept.records,
     )

@@ -7,6 +7,7 @@ from rota.config.kinds import (
     BOOLEAN,
     FOLDER,
     LABEL,
+    NAME,
     NETWORK,
     PATH,
     SECRET,
@@ -17,9 +18,10 @@ from rota.config.kinds import (
     enum,
     integer,
     list_of,
+    matching,
 )
-from rota.config.notify_keys import TARGET
-from rota.config.quantities import duration, size
+from rota.config.notify_keys import SECRET_URL, TARGET
+from rota.config.quantities import duration, seconds, size
 
 
 class Setting(Struct, frozen=True):
@@ -50,6 +52,9 @@ def _no_auth_text(text: str) -> bool:
 
 
 NO_AUTH = Kind("1 or true", BOOLEAN.parse, _no_auth_text)
+URL_OR_MAIL = matching(
+    "`mailto:…` or `https://…`", r"(mailto:[^\s@]+@[^\s@]+|https://\S+)", "mailto: and a mail address, or an https URL"
+)
 SURFACES = ("native", "runwisp", "ordinaut", "fylr", "nla", "posthog", "mcp")
 
 TABLE = (
@@ -201,6 +206,14 @@ TABLE = (
         ("ROTA_TOOLS_CATALOG", "TOOL_CATALOG_PATH"),
     ),
     Setting(
+        "tools",
+        "namespaces",
+        list_of(NAME),
+        "",
+        "First words of tools' names that pipelines may be saved with before the tool is there, such as `acme` for `acme.send`.",
+        ("ROTA_TOOLS_NAMESPACES",),
+    ),
+    Setting(
         "files",
         "roots",
         list_of(FOLDER),
@@ -208,6 +221,34 @@ TABLE = (
         "Folders that the modules `archive`, `checksum`, `sql` and `email_report` may read and write, with all below them.",
         ("ROTA_FILES_ROOTS",),
     ),
+    Setting(
+        "blobs",
+        "kind",
+        enum("local", "s3"),
+        "local",
+        "Where artifacts are kept: in the data directory, or in a bucket of a store that speaks S3.",
+        ("ROTA_BLOBS_KIND",),
+    ),
+    Setting("blobs", "bucket", LABEL, None, "Name of the bucket.", ("ROTA_BLOBS_BUCKET",)),
+    Setting("blobs", "endpoint", URL, None, "Address of the store. Unset: Amazon's.", ("ROTA_BLOBS_ENDPOINT",)),
+    Setting(
+        "blobs",
+        "public_endpoint",
+        URL,
+        None,
+        "Address under which clients reach the store, if it is another one.",
+        ("ROTA_BLOBS_PUBLIC_ENDPOINT",),
+    ),
+    Setting("blobs", "region", LABEL, "us-east-1", "Region of the bucket.", ("ROTA_BLOBS_REGION",)),
+    Setting(
+        "blobs",
+        "access_key",
+        SECRET,
+        None,
+        "Credentials of the store. Unset: those that boto3 finds in its own places.",
+        ("ROTA_BLOBS_ACCESS_KEY",),
+    ),
+    Setting("blobs", "secret_key", SECRET, None, "The secret beside `access_key`.", ("ROTA_BLOBS_SECRET_KEY",)),
     Setting(
         "ordinaut",
         "jwt_secret",
@@ -266,6 +307,94 @@ TABLE = (
         ("ROTA_ORDINAUT_LEGACY_TOKENS",),
     ),
     Setting(
+        "ordinaut",
+        "backoff_base",
+        seconds(positive=True, most_s=3600),
+        "1s",
+        "The wait before the first retry of a task that an agent makes; later ones follow from it.",
+        ("ROTA_ORDINAUT_BACKOFF_BASE", "WORKER_BACKOFF_BASE"),
+    ),
+    Setting(
+        "ordinaut",
+        "backoff_max",
+        seconds(positive=True, most_s=86_400),
+        "1m",
+        "The longest wait between retries of a task that an agent makes.",
+        ("ROTA_ORDINAUT_BACKOFF_MAX", "WORKER_BACKOFF_MAX"),
+    ),
+    Setting(
+        "posthog",
+        "requests_per_minute",
+        integer(1, 1_000_000),
+        "480",
+        "Requests of one key to the PostHog surface in any minute.",
+        ("ROTA_POSTHOG_REQUESTS_PER_MINUTE",),
+    ),
+    Setting(
+        "posthog",
+        "requests_per_hour",
+        integer(1, 1_000_000),
+        "4800",
+        "Requests of one key in any hour.",
+        ("ROTA_POSTHOG_REQUESTS_PER_HOUR",),
+    ),
+    Setting(
+        "posthog",
+        "presence_ttl",
+        duration(positive=True),
+        "60s",
+        "How long a device counts as watching a task after it last said so.",
+        ("ROTA_POSTHOG_PRESENCE_TTL",),
+    ),
+    Setting(
+        "posthog.push",
+        "sender",
+        enum("none", "log", "webhook", "expo", "webpush"),
+        "none",
+        "How registered devices are told: a line of the server's own log, a webhook, an Expo-compatible service, web push.",
+        ("ROTA_POSTHOG_PUSH_SENDER",),
+    ),
+    Setting(
+        "posthog.push",
+        "url",
+        SECRET_URL,
+        None,
+        "The webhook, or an Expo-compatible service in place of Expo's own.",
+        ("ROTA_POSTHOG_PUSH_URL",),
+    ),
+    Setting(
+        "posthog.push",
+        "token",
+        SECRET,
+        None,
+        "Sent to that URL as `Authorization: Bearer`.",
+        ("ROTA_POSTHOG_PUSH_TOKEN",),
+    ),
+    Setting(
+        "posthog.push",
+        "label",
+        LABEL,
+        "Rota",
+        "Title of the notices.",
+        ("ROTA_POSTHOG_PUSH_LABEL",),
+    ),
+    Setting(
+        "posthog.push",
+        "vapid_key",
+        SECRET,
+        None,
+        "Private key for web push: 32 bytes in base64url. Where it is set, devices of the platform `web` are told by web push.",
+        ("ROTA_POSTHOG_PUSH_VAPID_KEY",),
+    ),
+    Setting(
+        "posthog.push",
+        "vapid_contact",
+        URL_OR_MAIL,
+        None,
+        "Whom push services may write to: `mailto:…` or `https://…`. Needed beside `vapid_key`.",
+        ("ROTA_POSTHOG_PUSH_VAPID_CONTACT",),
+    ),
+    Setting(
         "runwisp",
         "password",
         SECRET,
@@ -296,3 +425,6 @@ IGNORED_KEYS = {
     ("daemon", "allow_cloud_dispatch"): BOOLEAN,
 }
 SECTIONS = tuple(dict.fromkeys(setting.section for setting in TABLE if setting.in_file))
+TOP = tuple(section for section in SECTIONS if "." not in section)
+# Tables that stand in a section and are read apart from it.
+BELOW = {section: tuple(name.rpartition(".")[2] for name in SECTIONS if name.startswith(f"{section}.")) for section in SECTIONS}

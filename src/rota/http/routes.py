@@ -45,6 +45,7 @@ class Ask(NamedTuple):
 
 AnyReply = Reply | PieceReply | EventReply
 Handler = Callable[[Ask], Awaitable[AnyReply]]
+Admit = Callable[[Rota, Actor, Scope], Awaitable[None]]
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -59,6 +60,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_public   needs no key from anywhere
     most        bytes its body may have
     lenient     passes over fields of the query that it does not know
+    admit       asked before anything of the query and the body is read; raises what refuses the request
     """
 
     method: str
@@ -77,6 +79,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_public: bool = False
     most: int = MAX_BODY
     lenient: bool = False
+    admit: Admit | None = None
 
     @cached_property
     def decoder(self) -> msgspec.json.Decoder[Any]:
@@ -137,6 +140,8 @@ class Endpoint:
         actor = NOBODY if is_free else await self._authenticate(scope)
         if "\x00" in scope["path"]:
             raise NoSuchPath("there is nothing at this path")
+        if route.admit is not None:
+            await route.admit(self._rota, actor, scope)
         headers = dict(scope["headers"])
         query = read_query(route.query, scope["query_string"], lenient=route.lenient) if route.query else None
         body = await route.read(receive, headers)

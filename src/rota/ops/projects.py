@@ -1,7 +1,7 @@
 """Projects, and who belongs to them."""
 
 from rota.core.actor import Actor
-from rota.core.errors import Invalid, NotFound
+from rota.core.errors import Forbidden, Invalid, NotFound
 from rota.ops.context import Rota
 from rota.ops.users import get_user
 from rota.store import projects
@@ -9,6 +9,62 @@ from rota.store.database import Connection
 from rota.store.projects import Project
 
 LONGEST_NAME = 200
+CURRENT = "@current"
+EVERYTHING = "*"
+
+
+class MissingScope(Forbidden):
+    """The key is not good for that. `scope`: what it would need."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this key needs the scope {scope}")
+        self.scope = scope
+
+
+class OutsideProject(Forbidden):
+    """The user does not belong to the project, or the key is not good for it."""
+
+    def __init__(self, project_id: int) -> None:
+        super().__init__(f"this key is not good for the project {project_id}")
+        self.project_id = project_id
+
+
+class UnknownProject(NotFound):
+    """There is none of that number."""
+
+
+def require_key_scope(actor: Actor, scope: str) -> None:
+    """Raises MissingScope unless the key that was shown is good for `<noun>:read` or `<noun>:write`, whoever showed it.
+
+    A key without any limits is good for all, `*` as well, and `:write` is good for `:read`.
+    """
+    held = actor.scopes
+    written = f"{scope.removesuffix(':read')}:write"
+    if held is not None and not held.intersection((EVERYTHING, scope, written)):
+        raise MissingScope(scope)
+
+
+async def enter_project(rota: Rota, actor: Actor, reference: str) -> Project:
+    """The project of that number, or with `@current` the one that the actor joined first.
+
+    Raises UnknownProject, and OutsideProject for one that is not the actor's or not the key's.
+    """
+    return await rota.database.read(lambda c: get_own_project(c, actor, reference))
+
+
+def get_own_project(c: Connection, actor: Actor, reference: str) -> Project:
+    """As enter_project."""
+    if reference == CURRENT:
+        project = projects.find_current(c, actor.id)
+    else:
+        is_number = reference.isascii() and reference.isdecimal() and len(reference) < 19
+        project = projects.find_project(c, int(reference)) if is_number else None
+    if project is None:
+        raise UnknownProject(f"there is no project {reference[:100]!r}")
+    is_in_key = actor.project_ids is None or project.id in actor.project_ids
+    if not is_in_key or not projects.is_member(c, project.id, actor.id):
+        raise OutsideProject(project.id)
+    return project
 
 
 async def add_project(rota: Rota, actor: Actor, name: str) -> Project:

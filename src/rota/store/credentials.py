@@ -10,11 +10,11 @@ from rota.store.moments import to_us
 
 INSERT = """
     INSERT INTO credentials (id, user_id, kind, hash, scopes, project_ids, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"""
-# Who shows a secret of that kind; a revoked one is nobody's.
+# Who shows a secret of that kind; a revoked one is nobody's, and so is that of a user who is gone.
 FIND = """
     SELECT users.id, users.name, users.kind, users.rights, credentials.scopes, credentials.project_ids
     FROM credentials JOIN users ON users.id = credentials.user_id
-    WHERE credentials.hash = ? AND credentials.kind = ? AND credentials.revoked_at IS NULL"""
+    WHERE credentials.hash = ? AND credentials.kind = ? AND credentials.revoked_at IS NULL AND users.removed_at IS NULL"""
 REVOKE_ALL = "UPDATE credentials SET revoked_at = ? WHERE user_id = ? AND kind = ? AND revoked_at IS NULL"
 REVOKE = "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
 

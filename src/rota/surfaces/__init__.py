@@ -9,7 +9,7 @@ from rota.http.auth import by_bearer, by_first
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
 from rota.store.database import Connection
-from rota.surfaces import mcp, native, ordinaut, runwisp
+from rota.surfaces import mcp, native, ordinaut, posthog, runwisp
 from rota.surfaces.ordinaut.auth import TokenKeeper, by_token
 
 Surface = Callable[[Rota], ASGIApp]
@@ -25,6 +25,7 @@ SURFACES: dict[str, Surface] = {
     "native": native.app,
     "runwisp": runwisp.app,
     "ordinaut": ordinaut.app,
+    "posthog": posthog.app,
     "mcp": assistants,
 }
 # Those that the operator may ask over the control socket.
