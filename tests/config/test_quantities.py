@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rota.config.kinds import BadValue
-from rota.config.quantities import duration, size
+from rota.config.quantities import duration, seconds, size
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,9 @@ def test_it_refuses_what_is_no_size(value: Any) -> None:
 def test_some_sizes_must_not_be_zero() -> None:
     with pytest.raises(BadValue, match="larger than 0"):
         size(positive=True).parse("0mb")
+
+
+def test_variables_of_other_systems_may_give_seconds_without_a_unit() -> None:
+    assert (seconds().from_text("1.5"), seconds().from_text("90s")) == (1.5, 90.0)
+    with pytest.raises(BadValue, match="no unit"):
+        seconds().parse("1.5")

@@ -73,6 +73,17 @@ def duration(*, positive: bool = False, most_s: float = LONGEST_S) -> Kind:
     return Kind("duration" + (" > 0" if positive else "") + (f" ≤ {_limit(most_s)}" if most_s < LONGEST_S else ""), parse, check)
 
 
+def seconds(*, positive: bool = False, most_s: float = LONGEST_S) -> Kind:
+    """A duration that an environment variable may also give as a bare number, of seconds, as other systems' do."""
+    kind = duration(positive=positive, most_s=most_s)
+
+    def from_text(text: str) -> float:
+        found: float = kind.from_text(f"{text}s" if re.fullmatch(r"[\d.]+", text) else text)
+        return found
+
+    return Kind(kind.name, kind.parse, from_text)
+
+
 def _limit(seconds: float) -> str:
     return "100 years" if seconds == LONGEST_S else f"{seconds / 3600:g}h"
 

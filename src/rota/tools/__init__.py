@@ -56,7 +56,8 @@ def build_toolbox(settings: Settings, outgoing: Outgoing) -> Toolbox:
         *load_entry_points(),
         *catalogue_tools(entries, outgoing, servers.find),
     ]
-    return Toolbox(tools, [servers], simulate_unknown=settings.tools.simulate_unknown)
+    told = settings.tools
+    return Toolbox(tools, [servers], simulate_unknown=told.simulate_unknown, namespaces=told.namespaces)
 
 
 def _server(told: config.McpServer) -> McpServer:

@@ -28,7 +28,8 @@ class ToolInfo(Struct, frozen=True, kw_only=True):
 class Toolbox:
     """Tools by name, and families of them by the beginning of the name.
 
-    llms  the providers of models there are, for agents; None where nobody knows
+    namespaces  first words of names that may be saved before there is such a tool
+    llms        the providers of models there are, for agents; None where nobody knows
 
     Raises Invalid for a name that is given twice.
     """
@@ -39,12 +40,14 @@ class Toolbox:
         families: Sequence[Family] = (),
         *,
         simulate_unknown: bool = False,
+        namespaces: Collection[str] = (),
         llms: Collection[str] | None = None,
     ) -> None:
         self.llms = llms
         self._tools: dict[str, Tool] = {}
         self._families = families
         self._simulate = simulate_unknown
+        self._namespaces = frozenset(namespaces)
         for tool in tools:
             if tool.name in self._tools or any(tool.name.startswith(family.prefix) for family in families):
                 raise Invalid(f"the tool {tool.name} is defined twice")
@@ -112,7 +115,8 @@ class Toolbox:
     def _refusal(self, name: str, work: Pipeline, actor: Actor) -> str | None:
         tool = self.find(name)
         if tool is None:
-            return None if self._simulates(work) else f"there is no tool {name[:200]!r}"
+            may_come = self._simulates(work) or name.partition(".")[0] in self._namespaces
+            return None if may_come else f"there is no tool {name[:200]!r}"
         if tool.right and not actor.has(tool.right):
             return f"{name} needs the right {tool.right}"
         missing = [] if actor.is_root or actor.scopes is None else [each for each in tool.scopes if each not in actor.scopes]

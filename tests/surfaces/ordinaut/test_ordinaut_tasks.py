@@ -1,16 +1,17 @@
 """Tasks over Ordinaut's API: every field, filter and action (contract §3, §4, §6.5, §9, §11)."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.surfaces.ordinaut.agents_asking import ECHO, People, asked, task_body
+from tests.surfaces.ordinaut.agents_asking import ECHO, People, asked, served, task_body
 
 from rota.core.actor import OPERATOR
 from rota.core.run import Trigger
 from rota.ops.context import Rota
-from rota.ops.tasks import update_task
+from rota.ops.tasks import get_task, update_task
 from rota.store import runs, tasks
 from rota.store.runs import NewRun
 
@@ -361,3 +362,25 @@ def test_a_task_of_the_operators_scripts_is_no_task_here(rota: Rota) -> None:
         assert (await who.admin.client.delete(f"/tasks/{filed.id}")).status_code == 404
 
     asked(rota, talk)
+
+
+def test_a_tool_of_an_allowed_namespace_may_come_later(tmp_path: Path) -> None:
+    async def talk(who: People) -> None:
+        later = {"pipeline": [{"uses": "acme.send"}]}
+        task = await who.owner.post("/tasks", task_body(payload=later, max_retries=0), 201)
+        assert task["warnings"] == ["the tool acme.send is not known here"]
+        await who.owner.post("/tasks", task_body(payload={"pipeline": [{"uses": "acmes.send"}]}), 422)
+        await who.owner.post(f"/tasks/{task['id']}/run_now")
+        (run,) = await who.owner.until_runs(task, "failed")
+        assert run["error_type"] == "ToolNotFound"
+
+    served(tmp_path, talk, toml='[tools]\nnamespaces = ["acme"]\n')
+
+
+def test_the_waits_between_tries_are_the_operators(tmp_path: Path) -> None:
+    async def talk(who: People) -> None:
+        made = await who.owner.task(backoff_strategy="linear")
+        task = await get_task(who.rota, OPERATOR, made["id"])
+        assert (task.spec.policy.retry.delay_s, task.spec.policy.retry.cap_s) == (0.25, 7.0)
+
+    served(tmp_path, talk, toml='[ordinaut]\nbackoff_base = "250ms"\nbackoff_max = "7s"\n')

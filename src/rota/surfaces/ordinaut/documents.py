@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, structs
 
+from rota.config.settings import OrdinautAccess
 from rota.core.errors import Invalid, Problem
 from rota.core.pipeline.language import Options, Step
 from rota.core.planning import open_schedule
@@ -41,7 +42,6 @@ BACKOFFS: dict[wire.Backoff, Backoff] = {
     "linear": "linear",
     "fixed": "constant",
 }
-BASE_S, CAP_S = 1.0, 60.0
 # Runs of one task may overlap; what keeps them apart is a concurrency key.
 MOST_AT_ONCE, MOST_WAITING = 1024, 10_000
 GRACE_S = 3600.0
@@ -63,7 +63,7 @@ class Change(Struct, frozen=True):
     owner_id: str | None
 
 
-def read_task(document: dict[str, Any], unique: str, now: datetime) -> tuple[wire.TaskBody, TaskSpec]:
+def read_task(document: dict[str, Any], unique: str, now: datetime, told: OrdinautAccess) -> tuple[wire.TaskBody, TaskSpec]:
     """The body, and the task that it asks for; `unique` makes its name no other's. Raises Invalid with every problem at once."""
     values, problems = find_problems(document, wire.TaskBody, "body")
     work, more = _find_work(values.get("payload", NO_PAYLOAD))
@@ -75,10 +75,16 @@ def read_task(document: dict[str, Any], unique: str, now: datetime) -> tuple[wir
         problems += more
     _raise(problems)
     body = wire.TaskBody(**values)
-    return body, _task(body, name_of(body.title, unique), work, schedule)
+    retry = Retry(
+        attempts=body.max_retries,
+        backoff=BACKOFFS[body.backoff_strategy],
+        delay_s=told.backoff_base,
+        cap_s=max(told.backoff_base, told.backoff_max),
+    )
+    return body, _task(body, name_of(body.title, unique), work, schedule, retry)
 
 
-def _task(body: wire.TaskBody, task_name: str, work: Pipeline, schedule: ScheduleSpec) -> TaskSpec:
+def _task(body: wire.TaskBody, task_name: str, work: Pipeline, schedule: ScheduleSpec, retry: Retry) -> TaskSpec:
     return TaskSpec(
         name=task_name,
         title=body.title,
@@ -92,7 +98,7 @@ def _task(body: wire.TaskBody, task_name: str, work: Pipeline, schedule: Schedul
             dedupe_key=body.dedupe_key or None,
             dedupe_window_s=float(body.dedupe_window_seconds),
             priority=body.priority,
-            retry=Retry(attempts=body.max_retries, backoff=BACKOFFS[body.backoff_strategy], delay_s=BASE_S, cap_s=CAP_S),
+            retry=retry,
             catch_up="latest",
             misfire_grace_s=_grace_s(body.schedule_kind),
             dst=DST,

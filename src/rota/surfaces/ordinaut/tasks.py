@@ -26,7 +26,7 @@ PREVIEWS = 5
 
 async def create_task(ask: Ask) -> Reply:
     rota = ask.rota
-    body, spec = documents.read_task(ask.body, rota.ids.new(), rota.clock.now())
+    body, spec = documents.read_task(ask.body, rota.ids.new(), rota.clock.now(), rota.settings.ordinaut)
     owner_id = text_or_none(body.created_by)
     _check_self(ask, owner_id)
     with _in_their_words(owner_id):
