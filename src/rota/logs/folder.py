@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from rota.core.errors import Conflict
+from rota.core.errors import Conflict, Unavailable
 from rota.core.policy import LogLimit
 from rota.logs.disk import Shortage, find_shortage
+from rota.logs.index import Stream
 from rota.logs.name import LogName, LogPaths, run_id_of
 from rota.logs.reader import LogReader
 from rota.logs.segment import open_segment
@@ -20,7 +22,7 @@ class RunLogs:
     def __init__(self, root: Path, min_free_space: int = 0) -> None:
         self._root = root
         self._min_free_space = min_free_space
-        self._live: set[str] = set()
+        self._live: dict[str, LogWriter] = {}
 
     def find_shortage(self) -> Shortage | None:
         """To be asked before a run starts: less disk space than `min_free_space`. None also if the disk cannot be asked."""
@@ -39,15 +41,34 @@ class RunLogs:
         live = paths.data_text
         if live in self._live:
             raise Conflict(f"the log of run {name.run_id} is being written already")
-        self._live.add(live)
-        return LogWriter(
+        made = self._live[live] = LogWriter(
             paths,
             limit,
             secrets,
             min_free_space=self._min_free_space,
             on_growth=on_growth,
-            on_close=lambda: self._live.discard(live),
+            on_close=partial(self._live.__delitem__, live),
         )
+        return made
+
+    def append(self, name: LogName, limit: LogLimit, stream: Stream, lines: bytes, at_ms: int, *, is_over: bool) -> None:
+        """Add whole lines that do not come from a process of ours, whether one writes to this log as well or not.
+
+        is_over  of a run that has ended: its log ends again behind them
+
+        Written when this returns. Raises Unavailable if the disk, or the limit of the log, did not take them.
+        """
+        writing = self._live.get(LogPaths.of(self._root, name).data_text)
+        writer = writing or self.writer(name, limit)
+        try:
+            before = writer.lines_written
+            writer.write(stream, lines, at_ms)
+            is_written = writer.lines_written - before >= lines.count(b"\n")
+        finally:
+            if writing is None:
+                (writer.finalize if is_over else writer.close)(at_ms)
+        if not is_written:
+            raise Unavailable("the log of this run takes no more lines at this moment")
 
     def reader(self, name: LogName) -> LogReader:
         paths = LogPaths.of(self._root, name)
