@@ -25,10 +25,15 @@ async def as_operator(_scope: Scope) -> Actor:
 
 def by_bearer(rota: Rota, kind: KeyKind) -> Authenticate:
     """Actors by `Authorization: Bearer <key>`. Raises Unauthorized without telling what was wrong with a key."""
+    return by_key(rota, kind, bearer_of)
+
+
+def by_key(rota: Rota, kind: KeyKind, secret_of: Callable[[Scope], str]) -> Authenticate:
+    """Actors by the key that `secret_of` finds in a request; it raises Unauthorized where there is none."""
     kept: dict[str, tuple[float, Actor]] = {}
 
     async def authenticate(scope: Scope) -> Actor:
-        hashed = hash_secret(bearer_of(scope))
+        hashed = hash_secret(secret_of(scope))
         now = rota.clock.monotonic()
         until, actor = kept.get(hashed, (0.0, None))
         if actor is not None and now < until:

@@ -1,7 +1,7 @@
 """OpenAPI 3.1 of a surface, made from its list of routes."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +16,18 @@ REF = "#/components/schemas/{name}"
 ALWAYS, WITH_BODY, WITH_QUERY = (401, 503), (400, 413, 415, 422), (422,)
 
 
-def openapi(title: str, routes: Sequence[Route], problem: type, *, problem_media_type: str) -> dict[str, Any]:
-    """The whole document. `problem` describes the body of every error."""
+BEARER = {"bearer": {"type": "http", "scheme": "bearer"}}
+
+
+def openapi(
+    title: str,
+    routes: Sequence[Route],
+    problem: type,
+    *,
+    problem_media_type: str,
+    schemes: Mapping[str, dict[str, str]] = BEARER,
+) -> dict[str, Any]:
+    """The whole document. `problem` describes the body of every error, `schemes` the ways to show a key."""
     shapes = _shapes(routes, problem)
     schemas, components = msgspec.json.schema_components(shapes, ref_template=REF)
     known = {_key(shape): schema for shape, schema in zip(shapes, schemas, strict=True)}
@@ -28,9 +38,9 @@ def openapi(title: str, routes: Sequence[Route], problem: type, *, problem_media
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": __version__},
-        "security": [{"bearer": []}],
+        "security": [{name: []} for name in schemes],
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {"schemas": components, "securitySchemes": dict(schemes)},
     }
 
 
