@@ -81,3 +81,10 @@ def test_due_slots_are_told_once_and_in_order():
 def test_a_moment_that_was_past_when_it_was_asked_for_is_due_and_not_missed():
     verdicts = plan(slots(5), Policy(catch_up="skip"), NOW - timedelta(seconds=1), NOW, NOW)
     assert len(verdicts.on_time) == 1
+
+
+def test_under_idle_only_what_no_run_stood_in_the_way_of_is_made_up():
+    due, policy = slots(5, 4, 3), Policy(catch_up="idle")
+    ends = [None, due[0].at, due[1].at, due[2].at, NOW]
+    made_up = [plan(due, policy, LONG_AGO, NOW, NOW, idle_since=end).made_up for end in ends]
+    assert made_up == [due[-1:], due[-1:], due[-1:], [], []]

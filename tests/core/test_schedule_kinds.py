@@ -92,6 +92,19 @@ def test_the_earliest_of_all_entries_is_next() -> None:
     assert firings(CalendarSchedule(entries)) == ["03-01 12:00:00", "03-01 18:00:00", "03-02 12:00:00"]
 
 
+@pytest.mark.parametrize(
+    ("first_at", "expected"),
+    [
+        ("2027-03-01T15:30:10+00:00", ["03-01 15:30:10", "03-01 18:00:00", "03-02 12:00:00"]),
+        ("2027-03-02T01:00:00+00:00", ["03-02 01:00:00", "03-02 12:00:00", "03-02 18:00:00"]),
+        ("2027-02-01T00:00:00+00:00", ["03-01 12:00:00", "03-01 18:00:00", "03-02 12:00:00"]),
+    ],
+)
+def test_a_calendar_may_begin_at_a_moment_of_its_own_and_a_passed_one_means_nothing(first_at: str, expected: list[str]) -> None:
+    entries = [CalendarEntry(hours=[12, 18], minutes=[0])]
+    assert firings(CalendarSchedule(entries, first_at=datetime.fromisoformat(first_at))) == expected
+
+
 def test_calendar_times_in_a_gap_do_not_fire_and_repeated_ones_fire_once_under_the_calendar_policy() -> None:
     every_minute = CalendarSchedule([CalendarEntry(hours=[1, 2])], "America/New_York")
     spring, autumn = datetime(2027, 3, 14, 5, tzinfo=UTC), datetime(2027, 11, 7, 4, tzinfo=UTC)

@@ -65,18 +65,27 @@ def _between(schedule: Schedule, after: datetime, until: datetime) -> Iterator[P
         slot = schedule.next_after(slot.at)
 
 
-def plan(due: list[Planned], policy: Policy, anchor_at: datetime, awake_since: datetime, now: datetime) -> Plan:
+def plan(
+    due: list[Planned],
+    policy: Policy,
+    anchor_at: datetime,
+    awake_since: datetime,
+    now: datetime,
+    idle_since: datetime | None = None,
+) -> Plan:
     """Split the due slots of one task.
 
     anchor_at    when its schedule was given: a slot before that was due from the start, and slept through by nobody
     awake_since  slots after this moment are simply due, however late they are handled; slots up to it fell into a time
                  when nothing was awake (downtime, suspend, a clock that was set forward) and follow `catch_up`:
                  latest = the newest one · all = the newest `max_catch_up` · skip = none
+                 idle = the newest one, if no run stood in its way
+    idle_since   when the task's last run ended: slots up to it came while a run went on, or was cut off by the downtime
     now          a slot older than `misfire_grace_s` is not made up at all
     """
     real = [slot for slot in due if not slot.suppressed]
     slept = [slot for slot in real if anchor_at < slot.at <= awake_since]
-    made_up = _made_up(slept, policy, now)
+    made_up = _made_up(slept, policy, now, idle_since)
     kept = {slot.at for slot in made_up}
     return Plan(
         on_time=[slot for slot in real if not anchor_at < slot.at <= awake_since],
@@ -91,12 +100,14 @@ def is_misfire(slot_at: datetime, policy: Policy, now: datetime) -> bool:
     return policy.misfire_grace_s is not None and now - slot_at > timedelta(seconds=policy.misfire_grace_s)
 
 
-def _made_up(slept: list[Planned], policy: Policy, now: datetime) -> list[Planned]:
+def _made_up(slept: list[Planned], policy: Policy, now: datetime, idle_since: datetime | None) -> list[Planned]:
     fresh = [slot for slot in slept if not is_misfire(slot.at, policy, now)]
     match policy.catch_up:
         case "skip":
             return []
         case "latest":
             return fresh[-1:]
+        case "idle":
+            return [slot for slot in fresh[-1:] if idle_since is None or slot.at > idle_since]
         case "all":
             return fresh[-policy.max_catch_up :]

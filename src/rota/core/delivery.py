@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+# What a delivery's body says of a run; the address, and the target, of a mail to somebody whom a task names.
+NOTE, MAIL = "note", "mail"
 DeliveryStatus = Literal["waiting", "delivered", "failed", "merged", "dropped"]
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
@@ -19,7 +21,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     lane       deliveries of one lane arrive in the order they were written
     target     whose limit of deliveries at one time it counts towards
-    address    `{"notifier": id, "to": …}` of the settings, or `{"url": …}` that came in over an API
+    address    `{"notifier": id, "to": …}` of the settings, `{"mail": to}` of a task, or `{"url": …}` that came in over an API
     form       who writes its body when it is sent; None if `body` is what is sent
     mergeable  a later one of its lane stands for it as long as it waits
     give_up_at after this there is no further try; None: one single try, whose failure nobody is told of

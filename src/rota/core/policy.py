@@ -9,7 +9,7 @@ Seconds = Annotated[float, Meta(ge=0, le=LONGEST_S)]
 SomeSeconds = Annotated[float, Meta(gt=0, le=LONGEST_S)]
 Overlap = Literal["queue", "skip", "terminate"]
 Backoff = Literal["constant", "linear", "exponential", "exponential_jitter"]
-CatchUp = Literal["latest", "all", "skip"]
+CatchUp = Literal["latest", "all", "skip", "idle"]
 Signal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGKILL", "SIGUSR1", "SIGUSR2"]
 OnFull = Literal["drop_new", "drop_old", "kill_task"]
 

@@ -18,15 +18,24 @@ Status = Literal["active", "paused", "canceled", "removed"]
 Source = Literal["file", "api"]
 
 
+class Recipient(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Somebody who gets a mail about each run that has ended. `problems_only`: unless it succeeded."""
+
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f,<>\"]+@[^@\s\x00-\x1f\x7f,<>\"]+$(?!\n)")]
+    problems_only: bool = False
+
+
 class Notify(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Who is told of this task's ends: notifiers of the settings (`id`, `id:recipient`) or `inapp`, the bell.
 
     on_missed  False: nobody is told of slots that were missed
+    mail       who gets a mail with the log of each run that has ended; needs the right system.task
     """
 
     on_failure: list[Label] = []
     on_success: list[Label] = []
     on_missed: bool = True
+    mail: Annotated[list[Recipient], Meta(max_length=100)] = []
 
 
 class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,15 +8,15 @@ import msgspec
 from msgspec import Struct
 
 from rota.config import Notifier
-from rota.core.delivery import Delivery
+from rota.core.delivery import MAIL, NOTE, Delivery
 from rota.core.errors import NotFound
-from rota.core.message import WITH_TAIL, compose, fill, shorten
+from rota.core.message import WITH_TAIL, Message, compose, fill, shorten
 from rota.core.notification import SEVERITIES, Note
 from rota.core.run import Run
 from rota.core.ulid import to_ulid
+from rota.engine.mailtext import write_mail
 from rota.logs import LogName, RunLogs
 from rota.senders import ENDPOINTS, Endpoint, Parcel
-from rota.store.telling import NOTE
 
 TAIL = 3
 # Among the last lines may be some of our own, about the run.
@@ -62,6 +62,8 @@ class Letters:
     def endpoint(self, delivery: Delivery) -> Endpoint:
         """Raises NotFound for a notifier that the settings have no more."""
         address = delivery.address
+        if MAIL in address:
+            return self._post_office(address[MAIL])
         if "url" in address:
             return Endpoint(way="webhook", url=address["url"], trusted=False)
         notifier = self._notifiers.get(address["notifier"])
@@ -69,12 +71,17 @@ class Letters:
             raise NotFound(f"the settings have no notifier {address['notifier']}")
         return ENDPOINTS[notifier.type](notifier.values, address.get("to"))
 
+    async def mail(self, delivery: Delivery) -> Message:
+        """What a mail to somebody whom the task names says."""
+        note = msgspec.convert(delivery.body[NOTE], Note)
+        name: str = delivery.body["log"]
+        reader = self._logs.reader(LogName(name, note.run.created_at, note.run.id))
+        return await asyncio.to_thread(write_mail, note, reader, self._link(note, name))
+
     async def parcel(self, delivery: Delivery, endpoint: Endpoint) -> Parcel:
         note = msgspec.convert(delivery.body[NOTE], Note)
         tail = await asyncio.to_thread(self._tail, note) if note.kind in WITH_TAIL else []
-        url = (
-            f"{self._speaker.url}/tasks/{note.task}/{to_ulid(note.run.attempt_id or note.run.id)}" if self._speaker.url else None
-        )
+        url = self._link(note, note.task)
         message = compose(note, tail, url)
         notifier = self._notifiers.get(delivery.address["notifier"])
         text = fill(notifier.template, note, tail, url) if notifier and notifier.template is not None else message.text
@@ -85,6 +92,17 @@ class Letters:
             severity=SEVERITIES[note.kind],
             body=self._body(note, f"{message.headline}\n{text}", tail, url, endpoint),
         )
+
+    def _link(self, note: Note, task_name: str) -> str | None:
+        run_id = to_ulid(note.run.attempt_id or note.run.id)
+        return f"{self._speaker.url}/tasks/{task_name}/{run_id}" if self._speaker.url else None
+
+    def _post_office(self, email: str) -> Endpoint:
+        """The first mail server of the settings carries what tasks send."""
+        for notifier in self._notifiers.values():
+            if notifier.type == "smtp":
+                return ENDPOINTS[notifier.type](notifier.values, email)
+        raise NotFound("there is no mail server", hint='a [[notifier]] with type = "smtp" is one')
 
     def _body(self, note: Note, message: str, tail: list[str], url: str | None, endpoint: Endpoint) -> bytes:
         if endpoint.options.get("shape") == "slack":

@@ -16,7 +16,7 @@ from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
-from rota.store import fanout, gate, runs, slots, tasks, waiting
+from rota.store import fanout, gate, latest, runs, slots, tasks, waiting
 from rota.store.database import Connection
 from rota.store.runs import NewRun
 from rota.store.slots import NewSlot
@@ -144,7 +144,10 @@ class Scheduler:
     def _fire_task(self, c: Connection, task: Task, now: datetime, firing: Firing) -> None:
         schedule = self._engine.known.schedule(task)
         due = due_slots(schedule, task.cursor_at, now, looked_at(task.spec.policy))
-        verdicts = plan(due.slots, task.spec.policy, task.anchor_at, self._awake_since, now)
+        # Asked only where a slot may have been slept through.
+        asks = task.spec.policy.catch_up == "idle" and any(slot.at <= self._awake_since for slot in due.slots)
+        idle_since = latest.find_end(c, task.id) if asks else None
+        verdicts = plan(due.slots, task.spec.policy, task.anchor_at, self._awake_since, now, idle_since)
         place = self._place(c, task, firing)
         for slot in verdicts.made_up:
             self._add(firing, task, slot, now, trigger="catch_up")

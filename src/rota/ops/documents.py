@@ -56,6 +56,8 @@ def check_spec(actor: Actor, spec: TaskSpec, tools: Toolbox, *, now: datetime, d
     """
     if _runs_processes(spec):
         actor.require("task.shell")
+    if spec.notify.mail:  # whoever it names is written to in the name of this server
+        actor.require("system.task")
     problems = [
         *_check_service(spec),
         *_check_inputs(spec),

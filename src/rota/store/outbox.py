@@ -88,6 +88,11 @@ def set_callback(c: Connection, callback: Callback) -> None:
     c.run("INSERT INTO callbacks (run_id, url, form, is_retried) VALUES (?, ?, ?, ?)", values)
 
 
+def has_callback(c: Connection, run_id: str) -> bool:
+    """Whether somebody asked to be told of a run's changes."""
+    return c.row("SELECT 1 FROM callbacks WHERE run_id = ?", (run_id,)) is not None
+
+
 def tell_callbacks(c: Connection, run_ids: Sequence[str], now: datetime, ids: IdSource, *, final: bool) -> int:
     """Note that these runs have changed. Answers how many deliveries that makes; the caller wakes the notifier then.
 

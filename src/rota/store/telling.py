@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from rota.core import message
-from rota.core.delivery import Delivery
+from rota.core.delivery import NOTE, Delivery
 from rota.core.notification import (
     BELL,
     SEVERITIES,
@@ -23,11 +23,10 @@ from rota.core.notification import (
 from rota.core.run import Run
 from rota.core.states import ENDED
 from rota.core.task import Task
-from rota.store import alerts, failures, notifications, outbox, tasks
+from rota.store import alerts, failures, mail, notifications, outbox, tasks
 from rota.store.connection import Connection
 from rota.store.fanout import IdSource
 
-NOTE = "note"
 BATCH = 200
 
 
@@ -60,9 +59,12 @@ def tell(
 
 
 def tell_all(c: Connection, rules: Rules, changed: Sequence[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
-    """The same, whoever asked over an API to hear of the end of one of these runs, and agents whose runs have failed."""
+    """The same, whoever asked over an API to hear of the end of one of these runs, agents whose runs have failed, and
+    recipients of mail.
+    """
     ended = [run.id for run, _ in changed if run.state in ENDED]
     told = tell(c, rules, changed, ids, now) + failures.tell_agents(c, changed, ids, now)
+    told += mail.tell_recipients(c, rules, changed, ids, now)
     return told + outbox.tell_callbacks(c, ended, now, ids, final=True)
 
 

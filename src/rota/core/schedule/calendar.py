@@ -1,17 +1,18 @@
 """Criteria on the calendar and the clock, all of which must hold: the form of fylr's `schedules`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from rota.core.errors import Invalid, Problem
 from rota.core.schedule.daytimes import ClockTimes, DayTimes, bits
 from rota.core.schedule.planned import Planned, Schedule, Terms
 from rota.core.schedule.wall import WallSchedule
 from rota.core.schedule.yeardays import Days, on_monthdays, on_weekdays
-from rota.core.schedule.zone import get_clock
+from rota.core.schedule.zone import ZoneClock, get_clock
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_ENTRIES = 100
@@ -54,19 +55,25 @@ class CalendarEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CalendarSchedule(Struct, frozen=True, tag_field="kind", tag="calendar", forbid_unknown_fields=True):
-    """Due whenever any of the entries matches."""
+    """Due whenever any of the entries matches.
+
+    first_at  the first time is this moment, whether anything matches then or not, and nothing is due before; once it has passed
+              it means nothing
+    """
 
     entries: list[CalendarEntry]
     timezone: str | None = None
+    first_at: Annotated[datetime, Meta(tz=True)] | None = None
 
     def compile(self, terms: Terms) -> Schedule:
-        """Raises Invalid at `entries`, `entries.<n>.<criterion>` or `timezone`."""
+        """Raises Invalid at `entries`, `entries.<n>.<criterion>`, `timezone` or `first_at`."""
         if not 1 <= len(self.entries) <= MOST_ENTRIES:
             raise Invalid.at("entries", f"give from 1 to {MOST_ENTRIES} entries", len(self.entries))
         timezone = terms.default_timezone if self.timezone is None else self.timezone
-        get_clock(timezone)
+        clock = get_clock(timezone)
         plans = [entry.compile(terms, timezone, f"entries.{index}") for index, entry in enumerate(self.entries)]
-        return plans[0] if len(plans) == 1 else Earliest(plans)
+        plan = plans[0] if len(plans) == 1 else Earliest(plans)
+        return plan if self.first_at is None else Beginning(_first(self.first_at, clock), plan)
 
 
 class Earliest:
@@ -78,6 +85,24 @@ class Earliest:
     def next_after(self, moment: datetime) -> Planned | None:
         planned = [found for plan in self._plans if (found := plan.next_after(moment)) is not None]
         return min(planned, key=lambda found: (found.at, found.suppressed), default=None)
+
+
+class Beginning:
+    """One instant, and behind it a plan."""
+
+    def __init__(self, first: Planned, plan: Schedule) -> None:
+        self._first = first
+        self._plan = plan
+
+    def next_after(self, moment: datetime) -> Planned | None:
+        return self._first if moment < self._first.at else self._plan.next_after(moment)
+
+
+def _first(at: datetime, clock: ZoneClock) -> Planned:
+    try:
+        return Planned(at.astimezone(UTC), at.astimezone(clock.zone))
+    except OverflowError:
+        raise Invalid.at("first_at", "is at the end of the calendar", at.isoformat()) from None
 
 
 def _out_of_range(numbers: list[int], low: int, high: int, location: str) -> list[Problem]:

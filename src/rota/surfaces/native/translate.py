@@ -12,7 +12,7 @@ from rota.bus import Notice
 from rota.core import run as core_run
 from rota.core import slot as core_slot
 from rota.core import task as core_task
-from rota.core.delivery import Delivery, DeliveryAttempt
+from rota.core.delivery import MAIL, Delivery, DeliveryAttempt
 from rota.core.errors import Invalid, Problem
 from rota.core.policy import Policy
 from rota.core.schedule import Planned
@@ -125,7 +125,9 @@ def notice_data(notice: Notice) -> dict[str, Any]:
 
 
 def delivery_wire(delivery: Delivery, tries: list[DeliveryAttempt] | None = None) -> wire.Delivery:
-    """Without body and address: they may hold what only the receiver is to know."""
+    """Without body and address: they may hold what only the receiver is to know. What a task sends is shown, for there may be
+    nobody to send it.
+    """
     return wire.Delivery(
         id=delivery.id,
         target=delivery.target,
@@ -137,7 +139,13 @@ def delivery_wire(delivery: Delivery, tries: list[DeliveryAttempt] | None = None
         ended_at=delivery.ended_at,
         error=delivery.error,
         tries=tries,
+        mail=None if tries is None or MAIL not in delivery.address else _mail(delivery),
     )
+
+
+def _mail(delivery: Delivery) -> wire.Mail:
+    said = (delivery.body or {}).get(MAIL, {})
+    return wire.Mail(to=delivery.address[MAIL], subject=said.get("headline"), text=said.get("text"))
 
 
 def read_states(text: str | None) -> list[State] | None:

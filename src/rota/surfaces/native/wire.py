@@ -232,8 +232,16 @@ class Count(Struct):
     count: int
 
 
+class Mail(Struct):
+    """What a mail says that a task sends. The text is there once it was written."""
+
+    to: str
+    subject: str | None = None
+    text: str | None = None
+
+
 class Delivery(Struct):
-    """Something told to a receiver. `tries` is there where one delivery is asked for."""
+    """Something told to a receiver. `tries`, and the `mail` of a task, are there where one delivery is asked for."""
 
     id: str
     target: str
@@ -245,6 +253,7 @@ class Delivery(Struct):
     ended_at: datetime | None = None
     error: str | None = None
     tries: list[DeliveryAttempt] | None = None
+    mail: Mail | None = None
 
 
 class StepList(Struct):
