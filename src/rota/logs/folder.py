@@ -61,9 +61,8 @@ class RunLogs:
         writing = self._live.get(LogPaths.of(self._root, name).data_text)
         writer = writing or self.writer(name, limit)
         try:
-            before = writer.lines_written
             writer.write(stream, lines, at_ms)
-            is_written = writer.lines_written - before >= lines.count(b"\n")
+            is_written = writer.is_recording
         finally:
             if writing is None:
                 (writer.finalize if is_over else writer.close)(at_ms)

@@ -67,6 +67,11 @@ class LogWriter:
         """Lines in the log so far, of earlier attempts too: the number of the next line."""
         return self._segment.next_line if self._segment else self._lines
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether what came last was taken, as far as disk and limit go."""
+        return self._segment is not None and not self._discarding
+
     def write(self, stream: Stream, chunk: bytes, at_ms: int) -> None:
         """Takes what was read from a pipe. `at_ms` is Unix time in milliseconds."""
         if self._discarding:
