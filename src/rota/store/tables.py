@@ -322,6 +322,7 @@ TABLES: dict[str, dict[str, str]] = {
         "task_id": "id",
         "environment": "text",
         "status": "text?",
+        "status_fence": "bigint",
         "stage": "text?",
         "branch": "text?",
         "error": "text?",

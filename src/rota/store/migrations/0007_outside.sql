@@ -25,7 +25,8 @@ CREATE TABLE project_runs (
     run_id      {id} PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
     task_id     {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
     environment TEXT NOT NULL,                  -- local · cloud
-    status      TEXT,                           -- shown while it has not ended, where a client set another than the engine's
+    status      TEXT,                           -- shown instead of the engine's until the run is claimed again or ends
+    status_fence BIGINT NOT NULL DEFAULT 0,     -- the fence at which that was told
     stage       TEXT,
     branch      TEXT,
     error       TEXT,                           -- instead of the engine's
