@@ -15,6 +15,7 @@ from bench.figure import Figure, figure, in_turns
 from bench.scratch import new_data, new_folder
 from bench.server import serve, wait_until
 from bench.stock import IDS, MANY_AT_ONCE, Ends, count_ended, make_task, store_tasks
+from rota.blobs import LocalBlobs
 from rota.bus import Bus
 from rota.clock import SystemClock
 from rota.core.actor import OPERATOR
@@ -78,7 +79,13 @@ def create(database: Database, data: Path, count: int) -> float:
     store_tasks(database, made)
     clock = SystemClock()
     rota = Rota(
-        database=database, clock=clock, ids=IDS, bus=Bus(), logs=RunLogs(data / "logs"), vitals=Vitals(started_at=clock.now())
+        database=database,
+        clock=clock,
+        ids=IDS,
+        bus=Bus(),
+        logs=RunLogs(data / "logs"),
+        blobs=LocalBlobs(data / "blobs", database, clock),
+        vitals=Vitals(started_at=clock.now()),
     )
 
     async def call(caller: int) -> None:

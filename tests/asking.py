@@ -11,6 +11,7 @@ import httpx
 from msgspec import Struct
 from tests.factories import NOON
 
+from rota.blobs import LocalBlobs
 from rota.bus import Bus
 from rota.core.actor import OPERATOR, Actor
 from rota.ids import Ids
@@ -52,6 +53,7 @@ def make_rota(database: Database, folder: Path) -> Rota:
         ids=Ids(clock),
         bus=Bus("test"),
         logs=RunLogs(folder / "logs"),
+        blobs=LocalBlobs(folder / "blobs", database, clock),
         vitals=Vitals(started_at=clock.now()),
     )
 

@@ -3,6 +3,8 @@
 SOCKET = "rota.sock"
 DATABASE = "rota.db"
 LOGS = "logs"
+# Artifacts, where they are not in a bucket.
+BLOBS = "blobs"
 # The journal of started processes.
 LEDGER = "processes.log"
 # Held by the server that has the directory.

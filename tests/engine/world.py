@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
 from tests.factories import NOON, make_task, spec
 
+from rota.blobs import LocalBlobs
 from rota.bus import Bus
 from rota.core.planning import open_schedule
 from rota.core.run import Run
@@ -89,7 +90,7 @@ class World:
         )  # fmt: skip
         self.rota = Rota(
             database=self.database, clock=self.clock, ids=self.ids, bus=bus, logs=RunLogs(self._folder / "logs"), vitals=vitals,
-            default_timezone=self.zone,
+            blobs=LocalBlobs(self._folder / "blobs", self.database, self.clock), default_timezone=self.zone,
         )  # fmt: skip
         self.dispatcher = Dispatcher(self.engine, self.runner)
         self.settler = Settler(self.engine, self.runner, self.dispatcher)

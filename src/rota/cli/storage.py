@@ -20,9 +20,11 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
     `create` makes a data directory that is not there; otherwise that raises Failure. A server may be running at the same time:
     both databases take writes of several processes.
     """
+    from rota.blobs import build_blobs
     from rota.bus import Bus
     from rota.cli import online
     from rota.clock import SystemClock
+    from rota.datadir import BLOBS
     from rota.ids import Ids
     from rota.logs import RunLogs
     from rota.ops.context import Rota
@@ -41,6 +43,7 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
             ids=Ids(clock),
             bus=Bus(),
             logs=RunLogs(place.logs),
+            blobs=build_blobs(place.settings.blobs, place.data_dir / BLOBS, database, clock),
             vitals=Vitals(started_at=clock.now()),
             default_timezone=place.settings.scheduler.timezone,
         )

@@ -8,10 +8,11 @@ from rota.config.notify import Notifier, Notifying, build_rules
 from rota.config.reference import render_reference
 from rota.config.report import count_units, explain, report
 from rota.config.secret import Secret
-from rota.config.settings import Daemon, Listener, NotifyRules, Outgoing, RunwispAccess, Scheduler, Server, Settings, Storage
+from rota.config.settings import BlobStore, Daemon, Listener, NotifyRules, Outgoing, RunwispAccess, Scheduler, Server, Settings, Storage
 from rota.config.unit import Unit
 
 __all__ = [
+    "BlobStore",
     "Changed",
     "Daemon",
     "Diff",

@@ -110,6 +110,18 @@ class BlobStore(Struct, frozen=True, kw_only=True):
     secret_key: Secret | None
 
 
+class BlobStore(Struct, frozen=True, kw_only=True):
+    """Where artifacts are kept. All but `kind` is about a store that speaks S3."""
+
+    kind: Literal["local", "s3"]
+    bucket: str | None
+    endpoint: str | None
+    public_endpoint: str | None
+    region: str
+    access_key: Secret | None
+    secret_key: Secret | None
+
+
 class OrdinautAccess(Struct, frozen=True, kw_only=True):
     """How agents are let in, how often they may ask, and how long their tasks wait between tries (seconds)."""
 
@@ -175,6 +187,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     notify: NotifyRules
     tools: Tools
     files: Files
+    blobs: BlobStore
     blobs: BlobStore
     ordinaut: OrdinautAccess
     posthog: PosthogAccess
@@ -324,6 +337,11 @@ def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tupl
     for key, other in (("access_key", "secret_key"), ("secret_key", "access_key")):
         if values["blobs", key] and not values["blobs", other]:
             yield "blobs", key, f"needs {other} beside it"
+    if values["blobs", "kind"] == "s3" and not values["blobs", "bucket"]:
+        yield "blobs", "kind", "needs bucket beside it"
+    for key, other in (("access_key", "secret_key"), ("secret_key", "access_key")):
+        if values["blobs", key] and not values["blobs", other]:
+            yield "blobs", key, f"needs {other} beside it"
     addresses = [values["server", "listen"], *(listener.address for listener in listeners)]
     addresses += filter(None, [values["daemon", "metrics_listen"]])
     taken = [address for address in addresses if not address.endswith(":0")]
@@ -365,6 +383,7 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], kept: Kept) -> Se
         notify=NotifyRules(**section("notify")),
         tools=Tools(**section("tools")),
         files=Files(**section("files")),
+        blobs=BlobStore(**section("blobs")),
         blobs=BlobStore(**section("blobs")),
         ordinaut=OrdinautAccess(**section("ordinaut")),
         posthog=PosthogAccess(**section("posthog")),

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from rota.blobs import Blobs
 from rota.bus import LoopName
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
+from rota.engine.objects import sweep_objects
 from rota.logs import LogName, RunLogs
 from rota.store import audit, deletion, events, idempotency, retention, revisions, revocations, tasks
 from rota.store.database import Connection
@@ -33,10 +35,11 @@ class Pruner:
 
     name: LoopName = "pruner"
 
-    def __init__(self, engine: Engine, logs: RunLogs, max_log_bytes: int = 0) -> None:
+    def __init__(self, engine: Engine, logs: RunLogs, max_log_bytes: int = 0, blobs: Blobs | None = None) -> None:
         self._engine = engine
         self._logs = logs
         self._max_log_bytes = max_log_bytes
+        self._blobs = blobs
         self._rules_at = engine.clock.now()
 
     async def boot(self) -> None:
@@ -73,7 +76,8 @@ class Pruner:
         await engine.database.write(revisions.prune_revisions)
         await engine.database.write(lambda c: audit.prune_entries(c, now - KEEP_AUDIT))
         self._rules_at = now + PERIOD
-        return {"by_rule": by_rule, "by_size": by_size}
+        objects = {"objects": await sweep_objects(engine, self._blobs)} if self._blobs is not None else {}
+        return {"by_rule": by_rule, "by_size": by_size, **objects}
 
     async def _tasks(self) -> AsyncIterator[Task]:
         after: str | None = None

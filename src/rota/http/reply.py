@@ -43,14 +43,18 @@ class Reply(Struct, frozen=True):
 
 
 class PieceReply(Struct, frozen=True):
-    """One whole answer whose length is not known before, sent piece by piece."""
+    """One whole answer that is sent piece by piece; `length` in bytes, where it is known before."""
 
     pieces: AsyncGenerator[bytes]
     media_type: bytes
+    length: int | None = None
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     async def send(self, send: Send) -> None:
-        headers = [(b"content-type", self.media_type), *SECURITY_HEADERS]
-        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        length = [] if self.length is None else [(b"content-length", b"%d" % self.length)]
+        headers = [(b"content-type", self.media_type), *length, *SECURITY_HEADERS, *self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         async with aclosing(self.pieces) as pieces:
             async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from rota.blobs import Blobs
 from rota.bus import Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Settings, load
@@ -62,6 +63,7 @@ class LogGrowth(Protocol):
 class Rota(Struct, kw_only=True):
     """The parts behind every surface.
 
+    blobs   the objects of artifacts
     growth  tells followers that a log has grown; None where no run is carried out
     rules   who is told of what
     reload  reads the settings again, all or nothing; its answer is told to the asker
@@ -80,6 +82,7 @@ class Rota(Struct, kw_only=True):
     ids: Ids
     bus: Bus
     logs: RunLogs
+    blobs: Blobs
     vitals: Vitals
     default_timezone: str = "UTC"
     rules: Rules = Rules()

@@ -9,11 +9,12 @@ import structlog
 from msgspec import Struct
 
 from rota import __version__
+from rota.blobs import build_blobs
 from rota.bus import Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, build_rules
 from rota.config.origin import Origin
-from rota.datadir import DATABASE, LEDGER, LOGS
+from rota.datadir import BLOBS, DATABASE, LEDGER, LOGS
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.expirer import Expirer
@@ -106,7 +107,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         scheduler=Scheduler(engine),
         supervisor=Supervisor(engine),
         expirer=Expirer(engine, settler),
-        pruner=Pruner(engine, rota.logs, settings.storage.max_size),
+        pruner=Pruner(engine, rota.logs, settings.storage.max_size, rota.blobs),
         notifier=Notifier(engine, letters, build_senders(outgoing), FORMS, _keep(settings)),
     )
     parts.tell_by(loaded)
@@ -117,12 +118,14 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
     clock, data = SystemClock(), settings.server.data
     ids = Ids(clock)
     bus = Bus(epoch=ids.new())
+    database = _database(settings)
     return Rota(
-        database=_database(settings),
+        database=database,
         clock=clock,
         ids=ids,
         bus=bus,
         logs=RunLogs(data / LOGS, settings.storage.min_free_space),
+        blobs=build_blobs(settings.blobs, data / BLOBS, database, clock),
         vitals=Vitals(started_at=clock.now()),
         default_timezone=settings.scheduler.timezone,
         growth=growth,

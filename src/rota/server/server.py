@@ -16,7 +16,7 @@ from rota.server.greeting import greeting
 from rota.server.parts import Parts, build_parts
 from rota.server.reload import Reload
 from rota.server.source import Source
-from rota.surfaces import CONTROL, SURFACES, mounted, runwisp
+from rota.surfaces import CONTROL, SURFACES, alone, mounted, runwisp
 
 log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ def _listen(listeners: Listeners, parts: Parts) -> str:
     for listener in settings.listen:
         if listener.surface not in SURFACES:
             raise Invalid.at(f"listen.{listener.address}", f"this version serves {', '.join(SURFACES)}", listener.surface)
-        listeners.listen(listener.address, SURFACES[listener.surface](rota))
+        listeners.listen(listener.address, alone(rota, listener.surface))
     if settings.daemon.metrics_listen:
         listeners.listen(settings.daemon.metrics_listen, runwisp.metrics_app(rota))
     listeners.listen_unix(settings.server.data / SOCKET, mounted(rota, CONTROL))

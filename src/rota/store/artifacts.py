@@ -21,7 +21,7 @@ STAGE = f"""
 # One that is finalized again keeps its place.
 ATTACH = f"""
     UPDATE artifacts SET state = 'attached', {_TELL},
-        position = COALESCE(position, (SELECT COALESCE(MAX(earlier.position), -1) + 1 FROM artifacts earlier WHERE earlier.run_id = ?))
+        position = COALESCE(position, (SELECT COALESCE(MAX(a.position), -1) + 1 FROM artifacts a WHERE a.run_id = ?))
     WHERE id = ? AND object_key = ? AND run_id = ? AND state IN ('prepared', 'attached')"""
 # Whoever changes a row first has it: the condition is looked at again under the row's lock.
 CLAIM = """

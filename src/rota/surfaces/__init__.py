@@ -6,10 +6,11 @@ from starlette.types import ASGIApp
 
 from rota.core.delivery import Delivery
 from rota.http.auth import by_bearer, by_first
-from rota.http.mounts import Mounts
+from rota.blobs import PREFIX
+from rota.http.mounts import Mounts, with_mounted
 from rota.ops.context import Rota
 from rota.store.database import Connection
-from rota.surfaces import mcp, native, ordinaut, posthog, runwisp
+from rota.surfaces import mcp, native, ordinaut, posthog, runwisp, storage
 from rota.surfaces.ordinaut.auth import TokenKeeper, by_token
 
 Surface = Callable[[Rota], ASGIApp]
@@ -44,4 +45,9 @@ FORMS: dict[str, Callable[[Connection, Delivery], bytes | None]] = {
 def mounted(rota: Rota, surfaces: dict[str, Surface]) -> ASGIApp:
     """All of them on one listener."""
     prefixes = {f"/{name}": surface(rota) for name, surface in surfaces.items() if name != "native"}
-    return Mounts(surfaces["native"](rota), prefixes)
+    return Mounts(surfaces["native"](rota), {**prefixes, PREFIX: storage.app(rota)})
+
+
+def alone(rota: Rota, name: str) -> ASGIApp:
+    """One of them on a listener of its own, with the way to the objects that it hands out links to."""
+    return with_mounted(SURFACES[name](rota), PREFIX, storage.app(rota))

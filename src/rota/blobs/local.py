@@ -1,0 +1,113 @@
+"""Objects in a folder of the data directory, with forms and links of our own."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from rota.blobs.base import PIECE_BYTES, Blobs, Content, Held, Upload, check_key, span
+from rota.blobs.incoming import FOLDER, Incoming
+from rota.blobs.signing import Policy, Signer
+from rota.clock import Clock
+from rota.core.errors import NotFound
+from rota.store import settings
+from rota.store.database import Database
+
+# Where the app stands that takes the forms and gives what the links name.
+PREFIX = "/blobs"
+KEY_SETTING = "blobs_key"
+KEY_BYTES = 48
+
+
+class LocalBlobs(Blobs):
+    """One file an object, named by the hash of its key: no key can lead anywhere else.
+
+    The key that signs is made once, for the life of the database.
+    """
+
+    def __init__(self, folder: Path, database: Database, clock: Clock) -> None:
+        self._folder = folder
+        self._database = database
+        self._clock = clock
+        self._signer: Signer | None = None
+
+    async def signer(self) -> Signer:
+        if self._signer is None:
+            made = secrets.token_urlsafe(KEY_BYTES)
+            secret = await self._database.write(lambda c: settings.insert_setting(c, KEY_SETTING, made))
+            self._signer = Signer(secret.encode(), self._clock)
+        return self._signer
+
+    async def presign_post(self, key: str, most_bytes: int, base_url: str) -> Upload:
+        return Upload(f"{base_url}{PREFIX}", (await self.signer()).form(check_key(key), most_bytes))
+
+    async def presign_get(self, key: str, name: str, base_url: str) -> str:
+        return f"{base_url}{PREFIX}/{(await self.signer()).link(check_key(key), name)}"
+
+    async def head(self, key: str) -> Held | None:
+        try:
+            return Held((await asyncio.to_thread(self._place(key).stat)).st_size)
+        except FileNotFoundError:
+            return None
+
+    async def get(self, key: str, first: int = 0, last: int | None = None) -> Content:
+        try:
+            file = await asyncio.to_thread(open, self._place(key), "rb", 0)
+        except FileNotFoundError:
+            raise NotFound("there is no such object") from None
+        try:
+            whole = file.seek(0, 2)
+            first, size = span(first, last, whole)
+            file.seek(first)
+        except BaseException:
+            file.close()
+            raise
+        return Content(size, whole, _pieces(file, size))
+
+    async def put(self, key: str, data: bytes) -> None:
+        await asyncio.to_thread(self._write, key, data)
+
+    async def tag(self, key: str, days: int) -> None:
+        """Nothing to tell: what is to go is deleted by us."""
+        check_key(key)
+
+    async def delete(self, key: str) -> None:
+        await asyncio.to_thread(self._place(key).unlink, missing_ok=True)
+
+    async def sweep(self, before: datetime) -> int:
+        return await asyncio.to_thread(self._sweep, before.timestamp())
+
+    def read_form(self, signer: Signer, fields: Mapping[str, str]) -> Incoming:
+        """Where a form's file goes. Blocks. Raises StorageRefused for a form that is not ours or allows nothing more."""
+        policy: Policy = signer.read_form(fields)
+        return Incoming(self._folder, self._place(policy.key), policy.most)
+
+    def _place(self, key: str) -> Path:
+        name = hashlib.sha256(check_key(key).encode()).hexdigest()
+        return self._folder / name[:2] / name
+
+    def _write(self, key: str, data: bytes) -> None:
+        incoming = Incoming(self._folder, self._place(key), len(data))
+        try:
+            incoming.write(data)
+            incoming.finish()
+        finally:
+            incoming.abort()
+
+    def _sweep(self, before: float) -> int:
+        folder, swept = self._folder / FOLDER, 0
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.stat().st_mtime < before:
+                path.unlink()
+                swept += 1
+        return swept
+
+
+async def _pieces(file: BinaryIO, size: int) -> AsyncGenerator[bytes]:
+    with file:
+        while size and (piece := await asyncio.to_thread(file.read, min(size, PIECE_BYTES))):
+            size -= len(piece)
+            yield piece
