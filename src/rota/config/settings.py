@@ -12,6 +12,7 @@ from rota.config.document import Table
 from rota.config.findings import Findings, elsewhere, nearest
 from rota.config.kinds import PATH, BadValue
 from rota.config.mcp import McpServer, read_servers
+from rota.config.modules import MODULE_PLACES, is_path
 from rota.config.providers import ProviderSettings, read_providers
 from rota.config.records import Records, read_records
 from rota.config.secret import Secret
@@ -92,22 +93,21 @@ class Tools(Struct, frozen=True, kw_only=True):
     namespaces: list[str]
 
 
+class Modules(Struct, frozen=True, kw_only=True):
+    """Where modules are, and the processes that work on them. Seconds and bytes; `memory_max` 0 = no limit."""
+
+    paths: tuple[str, ...]
+    workers: int
+    warm: int
+    idle_timeout: float
+    recycle_after: int
+    memory_max: int
+
+
 class Files(Struct, frozen=True, kw_only=True):
     """Folders that modules may read and write, absolute."""
 
     roots: tuple[str, ...]
-
-
-class BlobStore(Struct, frozen=True, kw_only=True):
-    """Where artifacts are kept. All but `kind` is about a store that speaks S3."""
-
-    kind: Literal["local", "s3"]
-    bucket: str | None
-    endpoint: str | None
-    public_endpoint: str | None
-    region: str
-    access_key: Secret | None
-    secret_key: Secret | None
 
 
 class BlobStore(Struct, frozen=True, kw_only=True):
@@ -186,8 +186,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     outgoing: Outgoing
     notify: NotifyRules
     tools: Tools
+    modules: Modules
     files: Files
-    blobs: BlobStore
     blobs: BlobStore
     ordinaut: OrdinautAccess
     posthog: PosthogAccess
@@ -249,9 +249,16 @@ def _from_file(root: Table) -> Values:
         for key, row in rows.items():
             value = table.read(key, row.kind)
             if value is not None:
-                values[section, key] = root.document.resolve(value) if row.kind is PATH else value
+                values[section, key] = _resolved(root, row, value)
         _note_ignored(table, section)
     return values
+
+
+def _resolved(root: Table, row: Setting, value: Any) -> Any:
+    """Paths are relative to the file that they stand in."""
+    if row.kind is MODULE_PLACES:
+        return [str(root.document.resolve(each)) if is_path(each) else each for each in value]
+    return root.document.resolve(value) if row.kind is PATH else value
 
 
 def _table_of(root: Table, section: str) -> Table | None:
@@ -337,11 +344,6 @@ def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tupl
     for key, other in (("access_key", "secret_key"), ("secret_key", "access_key")):
         if values["blobs", key] and not values["blobs", other]:
             yield "blobs", key, f"needs {other} beside it"
-    if values["blobs", "kind"] == "s3" and not values["blobs", "bucket"]:
-        yield "blobs", "kind", "needs bucket beside it"
-    for key, other in (("access_key", "secret_key"), ("secret_key", "access_key")):
-        if values["blobs", key] and not values["blobs", other]:
-            yield "blobs", key, f"needs {other} beside it"
     addresses = [values["server", "listen"], *(listener.address for listener in listeners)]
     addresses += filter(None, [values["daemon", "metrics_listen"]])
     taken = [address for address in addresses if not address.endswith(":0")]
@@ -382,8 +384,8 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], kept: Kept) -> Se
         outgoing=Outgoing(**section("outgoing")),
         notify=NotifyRules(**section("notify")),
         tools=Tools(**section("tools")),
+        modules=Modules(**section("modules")),
         files=Files(**section("files")),
-        blobs=BlobStore(**section("blobs")),
         blobs=BlobStore(**section("blobs")),
         ordinaut=OrdinautAccess(**section("ordinaut")),
         posthog=PosthogAccess(**section("posthog")),

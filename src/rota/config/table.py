@@ -20,6 +20,7 @@ from rota.config.kinds import (
     list_of,
     matching,
 )
+from rota.config.modules import MODULE_PLACES
 from rota.config.notify_keys import SECRET_URL, TARGET
 from rota.config.quantities import duration, seconds, size
 
@@ -214,6 +215,54 @@ TABLE = (
         ("ROTA_TOOLS_NAMESPACES",),
     ),
     Setting(
+        "modules",
+        "paths",
+        MODULE_PLACES,
+        "",
+        "Where modules of your own are: folders, files (with a `/` or `.py`), or import paths such as `acme.tasks`.",
+        ("ROTA_MODULES_PATHS",),
+    ),
+    Setting(
+        "modules",
+        "workers",
+        integer(1, 1024),
+        "16",
+        "How many runs of modules are worked on at one time, each in a process of its own; more wait for one.",
+        ("ROTA_MODULES_WORKERS",),
+    ),
+    Setting(
+        "modules",
+        "warm",
+        integer(0, 1024),
+        "0",
+        "How many of these processes are started with the server and stay. The others come when they are needed.",
+        ("ROTA_MODULES_WARM",),
+    ),
+    Setting(
+        "modules",
+        "idle_timeout",
+        duration(),
+        "1m",
+        "How long a process stays without work, beyond those that are kept warm.",
+        ("ROTA_MODULES_IDLE_TIMEOUT",),
+    ),
+    Setting(
+        "modules",
+        "recycle_after",
+        integer(1, 10_000_000),
+        "5000",
+        "After how many runs a process makes room for a fresh one.",
+        ("ROTA_MODULES_RECYCLE_AFTER",),
+    ),
+    Setting(
+        "modules",
+        "memory_max",
+        size(),
+        "2gb",
+        "How much memory a run of a module may take before it fails. 0: no limit.",
+        ("ROTA_MODULES_MEMORY_MAX",),
+    ),
+    Setting(
         "files",
         "roots",
         list_of(FOLDER),
@@ -221,34 +270,6 @@ TABLE = (
         "Folders that the modules `archive`, `checksum`, `sql` and `email_report` may read and write, with all below them.",
         ("ROTA_FILES_ROOTS",),
     ),
-    Setting(
-        "blobs",
-        "kind",
-        enum("local", "s3"),
-        "local",
-        "Where artifacts are kept: in the data directory, or in a bucket of a store that speaks S3.",
-        ("ROTA_BLOBS_KIND",),
-    ),
-    Setting("blobs", "bucket", LABEL, None, "Name of the bucket.", ("ROTA_BLOBS_BUCKET",)),
-    Setting("blobs", "endpoint", URL, None, "Address of the store. Unset: Amazon's.", ("ROTA_BLOBS_ENDPOINT",)),
-    Setting(
-        "blobs",
-        "public_endpoint",
-        URL,
-        None,
-        "Address under which clients reach the store, if it is another one.",
-        ("ROTA_BLOBS_PUBLIC_ENDPOINT",),
-    ),
-    Setting("blobs", "region", LABEL, "us-east-1", "Region of the bucket.", ("ROTA_BLOBS_REGION",)),
-    Setting(
-        "blobs",
-        "access_key",
-        SECRET,
-        None,
-        "Credentials of the store. Unset: those that boto3 finds in its own places.",
-        ("ROTA_BLOBS_ACCESS_KEY",),
-    ),
-    Setting("blobs", "secret_key", SECRET, None, "The secret beside `access_key`.", ("ROTA_BLOBS_SECRET_KEY",)),
     Setting(
         "blobs",
         "kind",

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from rota.config.modules import is_path
 from rota.core.errors import Problem
 from rota.core.module import Definition, find_problems
 from rota.modules.builtin import BUILTINS, Builtin
@@ -129,15 +129,15 @@ def _entry_point_sources() -> Iterable[Source]:
 def _path_sources(paths: Sequence[str], problems: list[Broken]) -> Iterable[Source]:
     for path in paths:
         where = Path(path)
-        if where.is_dir():
+        if not is_path(path):
+            yield Source(kind="import", where=path, told_by="modules.paths")
+        elif where.is_dir():
             files = sorted(file for file in where.glob("*.py") if not file.name.startswith("_"))
             yield from (Source(kind="file", where=str(file), told_by="modules.paths", must_have=False) for file in files)
         elif where.is_file():
             yield Source(kind="file", where=str(where), told_by="modules.paths")
-        elif os.sep in path or path.endswith(".py"):
-            problems.append(Broken(path, "there is no such file or folder"))
         else:
-            yield Source(kind="import", where=path, told_by="modules.paths")
+            problems.append(Broken(path, "there is no such file or folder"))
 
 
 def _read_all(sources: list[Source], env: Mapping[str, str], problems: list[Broken]) -> Iterable[tuple[Source, list[Definition]]]:
