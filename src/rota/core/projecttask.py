@@ -1,9 +1,11 @@
 """A task inside a project: what it has beside what every task has, and the rules of its title, slug and repository."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rota.core.errors import Invalid, Problem
 
@@ -19,6 +21,11 @@ REPORT: Origin = "signal_report"
 # Tasks of these origins are seen by the whole project.
 SHARED: tuple[Origin, ...] = (REPORT,)
 
+# What a later change may bring.
+CHANGEABLE = (
+    "title", "title_manually_set", "description", "repository", "github_integration", "github_user_integration",
+    "json_schema", "internal", "ci_prompt",
+)  # fmt: skip
 LONGEST_TITLE = 60
 UNTITLED = "Untitled Task"
 NO_PREFIX = "TSK"
@@ -59,6 +66,30 @@ class ProjectTask(Struct, frozen=True, kw_only=True):
 
     def is_seen_by(self, user_id: str) -> bool:
         return self.created_by in (None, user_id) or self.origin_product in SHARED
+
+
+def with_title(task: ProjectTask, given: Mapping[str, Any]) -> ProjectTask:
+    """The title of a new task: what is given counts as set by hand, what is generated from the description does not; an explicit
+    `title_manually_set` always wins."""
+    title, description = given.get("title", ""), given.get("description", "")
+    is_set = given.get("title_manually_set", bool(title))
+    return replace(task, title=title or (generate_title(description) if description else ""), title_manually_set=is_set)
+
+
+def revised(task: ProjectTask, given: Mapping[str, Any], now: datetime) -> ProjectTask:
+    """The task after a change of what is given: a title without a word on its flag sets that; being archived is stamped on the
+    change alone; a new description leaves the title."""
+    change = {name: given[name] for name in CHANGEABLE if name in given}
+    if "title" in given:
+        change.setdefault("title_manually_set", True)
+    return replace(task, **change, archived_at=archived_at(task.archived_at, given.get("archived"), now), updated_at=now)
+
+
+def archived_at(before: datetime | None, archived: bool | None, now: datetime) -> datetime | None:
+    """The stamp after a request that says so, or says nothing (None)."""
+    if archived is None:
+        return before
+    return (before or now) if archived else None
 
 
 def generate_title(description: str) -> str:

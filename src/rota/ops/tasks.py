@@ -13,7 +13,7 @@ from rota.core.task import Task, TaskSpec
 from rota.ops import access, audit, documents, ends
 from rota.ops.context import Rota
 from rota.ops.single import check_single
-from rota.store import admission, deletion, outbox, runs, tasks, users
+from rota.store import admission, deletion, outbox, projecttasks, runs, tasks, users
 from rota.store.database import Connection
 
 MOST_LIVE = 20_000
@@ -147,6 +147,7 @@ def remove(c: Connection, rota: Rota, task: Task, now: datetime, *, with_runs: b
     """Take a task out. Answers the runs that ended by it. Of runs that go with it nobody is told any more."""
     if with_runs:
         outbox.drop_callbacks_of(c, task.id, now)
+    projecttasks.mark_deleted(c, task.id, now)
     ended = stop_live(c, rota, task, "removed", now)
     tasks.update_status(c, task.id, "removed", from_=("active", "paused", "canceled"), now=now)
     if with_runs:

@@ -26,6 +26,7 @@ FIND_BY_NAME = f"SELECT {COLUMNS} FROM users WHERE name = ? AND removed_at IS NU
 LIST = f"SELECT {COLUMNS} FROM users WHERE removed_at IS NULL ORDER BY id"
 AGENTS = f"SELECT {COLUMNS} FROM users WHERE kind = 'agent' AND removed_at IS NULL ORDER BY created_at DESC, id DESC"
 UPDATE_AGENT = "UPDATE users SET name = ?, scopes = ?, webhook_url = ? WHERE id = ? AND kind = 'agent'"
+GET = f"SELECT {COLUMNS} FROM users WHERE id IN ({{values}})"
 NAMES = "SELECT id, name FROM users WHERE id IN ({values})"
 UPDATE_HASH = "UPDATE users SET password_hash = ? WHERE id = ?"
 REPLACE_HASH = f"{UPDATE_HASH} AND password_hash = ?"
@@ -105,6 +106,11 @@ def list_users(c: Connection) -> list[User]:
 def list_agents(c: Connection) -> list[User]:
     """All agents, newest first."""
     return [user for row in c.rows(AGENTS) if (user := _user(row)) is not None]
+
+
+def get_users(c: Connection, ids: Iterable[str]) -> dict[str, User]:
+    """Those of the users that there are or were, by id."""
+    return {row[0]: user for row in c.batch(GET, "text", [(user_id,) for user_id in set(ids)]) if (user := _user(row))}
 
 
 def list_names(c: Connection, ids: Iterable[str]) -> dict[str, str]:

@@ -60,6 +60,13 @@ class TaskWrite(Struct, kw_only=True):
     ci_prompt: str | None = None
 
 
+class TaskPage(Struct, kw_only=True):
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[Task]
+
+
 class LatestStatus(Struct, kw_only=True):
     status: str
     environment: str
@@ -73,6 +80,17 @@ class Summary(Struct, kw_only=True):
     updated_at: str
     origin_product: Origin
     latest_run: LatestStatus | None
+
+
+class SummaryPage(Struct, kw_only=True):
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[Summary]
+
+
+class SummariesBody(Struct, kw_only=True):
+    ids: list[str]
 
 
 class Repositories(Struct, kw_only=True):

@@ -1,0 +1,157 @@
+"""Lists of the tasks of a project: what is asked for becomes one condition, and a page takes as many queries however long the
+list is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from rota.core.projecttask import SHARED, ProjectTask, fold
+from rota.core.run import Run
+from rota.core.states import FAILURES, REFUSED, STOPS, SUCCESSES
+from rota.store import runs, users
+from rota.store.connection import Connection
+from rota.store.projecttasks import get_project_tasks
+from rota.store.users import User
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Our own words, as SQL has them in a list."""
+    return "(" + ", ".join(f"'{word}'" for word in sorted(words)) + ")"
+
+
+LATEST = """
+    WITH given (id) AS ({values})
+    SELECT (SELECT r.id FROM runs AS r WHERE r.task_id = given.id AND r.deleted_at IS NULL ORDER BY r.id DESC LIMIT 1)
+    FROM given"""
+# What the latest run of a task is called here; NULL for a task without runs.
+_ENDED = {"completed": SUCCESSES, "failed": FAILURES | (REFUSED - {"skipped"}), "cancelled": STOPS | {"skipped"}}
+_WHEN = " ".join(f"WHEN r.state IN {_listed(states)} THEN '{word}'" for word, states in _ENDED.items())
+LATEST_STATUS = f"""(
+    SELECT CASE {_WHEN} ELSE COALESCE(p.status, CASE r.state WHEN 'running' THEN 'in_progress' ELSE 'queued' END) END
+    FROM runs AS r LEFT JOIN project_runs AS p ON p.run_id = r.id
+    WHERE r.task_id = t.task_id AND r.deleted_at IS NULL ORDER BY r.id DESC LIMIT 1)"""
+HAS_STAGE = "EXISTS (SELECT 1 FROM project_runs AS p WHERE p.task_id = t.task_id AND p.stage = ? AND p.stage IS NOT NULL)"
+VISIBLE = f"(t.created_by = ? OR t.created_by IS NULL OR t.origin_product IN {_listed(SHARED)})"
+REPOSITORIES = f"""
+    SELECT DISTINCT t.repository FROM project_tasks AS t
+    WHERE t.project_id = ? AND t.deleted_at IS NULL AND t.internal = 0 AND t.repository <> '' AND {VISIBLE}"""
+# Finds a text in another one.
+FINDS = {"sqlite": "instr", "postgres": "strpos"}
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which tasks of a project (contract §7); everything that is given narrows.
+
+    viewer_id   whose eyes it is seen with
+    archived    None: archived ones as well
+    internal    those that are left out otherwise, and no others
+    created_by  number of a user
+    status      of the latest run
+    stage       of any run
+    """
+
+    project_id: int
+    viewer_id: str
+    archived: bool | None = False
+    internal: bool = False
+    created_by: int | None = None
+    organization: str | None = None
+    repository: str | None = None
+    origin_product: str | None = None
+    stage: str | None = None
+    status: str | None = None
+    search: str = ""
+
+
+class Shown(NamedTuple):
+    """A task with what is shown beside it."""
+
+    task: ProjectTask
+    creator: User | None
+    latest: Run | None
+
+
+class ProjectPage(NamedTuple):
+    """A part of a list, and how long that is."""
+
+    items: list[Shown]
+    total: int
+
+
+def page_tasks(c: Connection, wanted: Wanted, limit: int, offset: int) -> ProjectPage:
+    """Newest first; ids rise with time, so that their order is that of creation."""
+    where, values = _where(c, wanted)
+    total = c.row(f"SELECT COUNT(*) {where}", values)
+    ids = [
+        row[0] for row in c.rows(f"SELECT t.task_id {where} ORDER BY t.task_id DESC LIMIT ? OFFSET ?", (*values, limit, offset))
+    ]
+    return ProjectPage(show_tasks(c, ids), total[0] if total else 0)
+
+
+def show_tasks(c: Connection, task_ids: Sequence[str]) -> list[Shown]:
+    """Those of the tasks that there are, in the order given, each with its creator and its latest run."""
+    found = get_project_tasks(c, task_ids)
+    creators = users.get_users(c, {task.created_by for task in found.values() if task.created_by})
+    latest = find_latest(c, found)
+    return [
+        Shown(task, creators.get(task.created_by or ""), latest.get(task_id))
+        for task_id in task_ids
+        if (task := found.get(task_id)) is not None
+    ]
+
+
+def find_latest(c: Connection, task_ids: Iterable[str]) -> dict[str, Run]:
+    """The newest run of each task that has one."""
+    newest = [row[0] for row in c.batch(LATEST, "text", [(task_id,) for task_id in set(task_ids)]) if row[0]]
+    return {run.task_id: run for run in runs.get_runs(c, newest)}
+
+
+def list_repositories(c: Connection, project_id: int, viewer_id: str) -> list[str]:
+    """Those of the tasks that are seen and not internal, each once, sorted."""
+    return sorted(row[0] for row in c.rows(REPOSITORIES, (project_id, viewer_id)))
+
+
+def _where(c: Connection, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
+    parts: list[tuple[str, tuple[Any, ...]]] = [
+        ("t.project_id = ?", (wanted.project_id,)),
+        ("t.deleted_at IS NULL", ()),
+        ("t.internal = ?", (int(wanted.internal),)),
+        (VISIBLE, (wanted.viewer_id,)),
+    ]
+    if wanted.archived is not None:
+        parts.append(("t.archived = ?", (int(wanted.archived),)))
+    if wanted.created_by is not None:
+        parts.append(("t.created_by = (SELECT id FROM users WHERE number = ?)", (wanted.created_by,)))
+    if wanted.origin_product is not None:
+        parts.append(("t.origin_product = ?", (wanted.origin_product,)))
+    parts += _of_repository(wanted)
+    if wanted.stage is not None:
+        parts.append((HAS_STAGE, (wanted.stage,)))
+    if wanted.search:
+        parts.append(_found(c, wanted.search))
+    if wanted.status is not None:
+        parts.append((f"{LATEST_STATUS} = ?", (wanted.status,)))
+    where = " AND ".join(sql for sql, _ in parts)
+    return f"FROM project_tasks AS t WHERE {where}", tuple(value for _, values in parts for value in values)
+
+
+def _of_repository(wanted: Wanted) -> Iterable[tuple[str, tuple[Any, ...]]]:
+    if wanted.organization is not None:
+        prefix = f"{wanted.organization.lower()}/"
+        yield "SUBSTR(t.repository, 1, ?) = ?", (len(prefix), prefix)
+    if wanted.repository is None:
+        return
+    asked = wanted.repository.lower()
+    if "/" in asked:
+        yield "t.repository = ?", (asked,)
+    else:
+        yield "SUBSTR(t.repository, LENGTH(t.repository) - ?) = ?", (len(asked), f"/{asked}")
+
+
+def _found(c: Connection, text: str) -> tuple[str, tuple[Any, ...]]:
+    """In the title or the description, or by the number that a slug ends with, whatever stands before it."""
+    number = text.rpartition("-")[2]
+    is_number = number.isascii() and number.isdecimal() and len(number) < 19
+    found = f"{FINDS[c.dialect]}(t.folded, ?) > 0"
+    return (f"({found} OR t.number = ?)", (fold(text), int(number))) if is_number else (found, (fold(text),))
