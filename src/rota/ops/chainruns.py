@@ -1,16 +1,16 @@
 """Runs of chains as those see them who started them: with what they were called then, what they said, and who is told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from rota.core.actor import Actor
-from rota.core.entry import decode_entry
+from rota.core.agent import journal
 from rota.core.errors import NotFound
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.logs import LogName, RunLogs
+from rota.logs import LogName, LogReader, RunLogs
 from rota.ops import deletion
 from rota.ops.chains import is_chain
 from rota.ops.context import Rota
@@ -77,16 +77,14 @@ def _look_up(c: Connection, wanted: Sequence[Run]) -> list[Found]:
 
 
 def _told(logs: RunLogs, run: Run, task: Task, callback: str | None) -> ChainRun:
-    return ChainRun(run, task, callback, _lines(logs, LogName(task.name, run.created_at, run.id)))
+    reader = logs.reader(LogName(task.name, run.created_at, run.id))
+    return ChainRun(run, task, callback, list(journal.decode(_entries(reader))))
 
 
-def _lines(logs: RunLogs, name: LogName) -> list[str]:
-    """What nodes have said. Notes of our own, and what a model writes before it is done, are not among it."""
-    reader, lines, at = logs.reader(name), list[str](), 0
-    while True:
+def _entries(reader: LogReader) -> Iterator[str]:
+    """What nodes have said. Notes of our own, and what a model says before it is done, are of other streams."""
+    at, total = 0, 1
+    while at < total:
         page = reader.page(at, LINES_AT_ONCE)
-        entries = (decode_entry(line.text) for line in page.lines if line.stream == "entry")
-        lines += [str(entry.get("msg", "")) for entry in entries if entry is not None]
-        if not page.lines or page.lines[-1].n + 1 >= page.total_lines:
-            return lines
-        at = page.lines[-1].n + 1
+        yield from (line.text for line in page.lines if line.stream == "entry")
+        at, total = (page.lines[-1].n + 1, page.total_lines) if page.lines else (total, total)
