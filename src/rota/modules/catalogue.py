@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from rota.config import Settings
 from rota.config.modules import is_path
 from rota.core.errors import Problem
 from rota.core.module import Definition, find_problems
@@ -24,6 +25,12 @@ from rota.modules.source import Broken, Source
 GROUP = "rota.modules"
 # For all sources that one process reads. What takes longer does its work where it should only say what it is.
 READ_S = 20.0
+
+
+def build_catalogue(settings: Settings, env: Mapping[str, str]) -> "Catalogue":
+    """What the settings, the packages and Rota itself bring; nothing is read yet. `env` is that of the modules' processes."""
+    given = {name: builtin.given(settings) for name, builtin in BUILTINS.items()}
+    return Catalogue(settings.modules.paths, given, env)
 
 
 class Known(Struct, frozen=True):

@@ -19,6 +19,7 @@ from rota.core.schedule import Schedule, compile_schedule
 from rota.core.task import Task
 from rota.ids import Ids
 from rota.logs import Growth, LiveRegion, RunLogs
+from rota.modules.catalogue import Catalogue
 from rota.ops.door import Door
 from rota.ops.machine import Machine
 from rota.outgoing import Guard, Outgoing
@@ -31,6 +32,10 @@ from rota.vitals import Vitals
 async def no_reload() -> dict[str, Any]:
     """Stands where no server runs."""
     raise Unavailable("there is no running server to reload", hint="start it: rota serve")
+
+
+def nothing_to_halt(_run_id: str) -> None:
+    """Stands where no run is carried out."""
 
 
 class VariableFiles(Struct, frozen=True):
@@ -56,6 +61,9 @@ class LogGrowth(Protocol):
     def following(self, run_id: str) -> AbstractContextManager[Growth]:
         """For the time of following the log of a run, which need not have begun."""
 
+    def notify(self, run_id: str) -> None:
+        """The log of a run has grown, or something else has changed that its followers are to see."""
+
     def regions(self, run_id: str) -> list[LiveRegion]:
         """What the run draws at this moment, and may still draw over: not in its log yet."""
 
@@ -65,6 +73,7 @@ class Rota(Struct, kw_only=True):
 
     blobs   the objects of artifacts
     growth  tells followers that a log has grown; None where no run is carried out
+    halt    ends what still works here on a run that is over, or another's by now
     rules   who is told of what
     reload  reads the settings again, all or nothing; its answer is told to the asker
     door    lets in who knows the installation's password
@@ -74,6 +83,7 @@ class Rota(Struct, kw_only=True):
     own_log   the server's own log
     machine   how busy it is
     capabilities  what else the machine may have: name -> why it cannot be used at this moment, None if it can
+    modules   which modules there are; those that come with Rota, where no settings say more
     tools     what pipelines can call; the built-in ones, but the shell, where no settings say more
     """
 
@@ -87,6 +97,7 @@ class Rota(Struct, kw_only=True):
     default_timezone: str = "UTC"
     rules: Rules = Rules()
     growth: LogGrowth | None = None
+    halt: Callable[[str], object] = nothing_to_halt
     reload: Callable[[], Awaitable[dict[str, Any]]] = no_reload
     door: Door = field(default_factory=lambda: Door(SystemClock()))
     info: dict[str, Any] = {}
@@ -96,6 +107,7 @@ class Rota(Struct, kw_only=True):
     own_log: OwnLog = field(default_factory=lambda: OwnLog(sys.stderr))
     machine: Machine = field(default_factory=Machine)
     capabilities: Mapping[str, Callable[[], Awaitable[str | None]]] = {}
+    modules: Catalogue = field(default_factory=Catalogue)
     tools: Toolbox = field(default_factory=lambda: Toolbox(build_tools(Outgoing(Guard()))))
 
     def schedule_of(self, task: Task) -> Schedule:
