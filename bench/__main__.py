@@ -17,6 +17,7 @@ from bench import (
     idle,
     lateness,
     log_capture,
+    ordinaut,
     pipeline,
     run_list,
     runwisp,
@@ -46,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "create_tasks": create_tasks.measure,
     "drain": drain.measure,
     "pipeline": pipeline.measure,
+    "ordinaut": ordinaut.measure,
     "runwisp": runwisp.measure,
     "store": store.measure,
 }

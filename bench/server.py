@@ -83,8 +83,8 @@ def read_port(process: "subprocess.Popen[str]") -> int:
 
 def make_key(data: Path) -> str:
     """A user with every right, and its key."""
-    _rota("user", "add", "bench", "--right", "system.root", "--right", "task.shell", "--data", str(data))
-    return _rota("key", "add", "--user", "bench", "--for", "native", "--data", str(data)).strip()
+    rota("user", "add", "bench", "--right", "system.root", "--right", "task.shell", "--data", str(data))
+    return rota("key", "add", "--user", "bench", "--for", "native", "--data", str(data)).strip()
 
 
 def wait_until(condition: Any, limit_s: float, pause_s: float = 0.05) -> None:
@@ -96,5 +96,6 @@ def wait_until(condition: Any, limit_s: float, pause_s: float = 0.05) -> None:
         time.sleep(pause_s)
 
 
-def _rota(*words: str) -> str:
+def rota(*words: str) -> str:
+    """What that command prints."""
     return subprocess.run([sys.executable, "-m", "rota", *words], check=True, capture_output=True, text=True, env=CLEAN).stdout
