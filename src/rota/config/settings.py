@@ -13,6 +13,7 @@ from rota.config.findings import Findings, elsewhere, nearest
 from rota.config.kinds import PATH, BadValue
 from rota.config.mcp import McpServer, read_servers
 from rota.config.modules import MODULE_PLACES, is_path
+from rota.config.projects import ProjectSettings, read_projects
 from rota.config.providers import ProviderSettings, read_providers
 from rota.config.records import Records, read_records
 from rota.config.secret import Secret
@@ -172,6 +173,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
     mcp: tuple[McpServer, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
+    projects: tuple[ProjectSettings, ...] = ()
     databases: tuple[NamedDatabase, ...] = ()
     records: Records = Records()
 
@@ -196,8 +198,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     listen: tuple[Listener, ...]
     mcp: tuple[McpServer, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
+    projects: tuple[ProjectSettings, ...] = ()
     databases: tuple[NamedDatabase, ...] = ()
     records: Records = Records()
+
+    def project(self, project_id: int) -> ProjectSettings:
+        """What the settings say for a project, or what holds where they say nothing."""
+        return next((each for each in self.projects if each.id == project_id), ProjectSettings(id=project_id))
 
 
 def build_settings(
@@ -214,6 +221,7 @@ def build_settings(
         kept = Kept(
             mcp=tuple(read_servers(root)),
             providers=tuple(read_providers(root)),
+            projects=tuple(read_projects(root)),
             databases=tuple(read_databases(root)),
             records=read_records(root),
         )
@@ -394,6 +402,7 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], kept: Kept) -> Se
         listen=listeners,
         mcp=kept.mcp,
         providers=kept.providers,
+        projects=kept.projects,
         databases=kept.databases,
         records=kept.records,
     )

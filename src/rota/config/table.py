@@ -477,3 +477,4 @@ SECTIONS = tuple(dict.fromkeys(setting.section for setting in TABLE if setting.i
 TOP = tuple(section for section in SECTIONS if "." not in section)
 # Tables that stand in a section and are read apart from it.
 BELOW = {section: tuple(name.rpartition(".")[2] for name in SECTIONS if name.startswith(f"{section}.")) for section in SECTIONS}
+BELOW["posthog"] += ("project",)
