@@ -130,4 +130,4 @@ class Project(Struct, frozen=True, kw_only=True, tag_field="kind", tag="project"
     project_id: int
 
 
-Work = Shell | Compose | Pipeline | Http | Agent | Outside | Project
+Work = Shell | Compose | Module | Pipeline | Http | Agent | Outside | Project

@@ -258,6 +258,12 @@ TABLES: dict[str, dict[str, str]] = {
         "task_id": "id",
         "fields": "text",
     },
+    "numbered_tasks": {
+        "number": "serial",
+        "task_id": "id",
+        "owner_id": "id",
+        "frontend_prefs": "text",
+    },
     "alerts": {
         "fingerprint": "text",
         "ends_at": "bigint",

@@ -10,7 +10,8 @@ from msgspec import Struct
 from rota.core.errors import Conflict, Invalid, NotFound
 from rota.core.schedule import EventSchedule
 from rota.core.task import Status, Task, TaskSpec
-from rota.store import revisions
+from rota.core.work import Module
+from rota.store import numbered, revisions
 from rota.store.connection import Connection, Row
 from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
@@ -51,6 +52,7 @@ UPDATE_SPEC = """
     UPDATE tasks SET doc = ?, name = ?, topic = ?, is_service = ?, jitter_s = ?, schedule_kind = ?, dedupe_key = ?,
         shared = ?, title = ?, anchor_at = COALESCE(?, anchor_at), updated_at = ?, version = version + 1
     WHERE id = ? AND version = ?"""
+RAISE_VERSION = "UPDATE tasks SET version = version + 1, updated_at = ? WHERE id = ?"
 UPDATE_CURSOR = "UPDATE tasks SET cursor_at = ?, next_at = ? WHERE id = ?"
 DELETE = "DELETE FROM tasks WHERE id = ?"
 FIND_ACTIVE_TWIN = f"""
@@ -79,6 +81,8 @@ def insert_task(c: Connection, task: Task) -> None:
     _refuse_twin(c, task.id, task.spec)
     if c.row(INSERT, (*_values(task), *_searched(task.spec))) is None:
         raise _name_taken(task.name)
+    if isinstance(task.spec.executor, Module):
+        numbered.note_task(c, task)
 
 
 def find_task(c: Connection, task_id: str) -> Task | None:
@@ -210,6 +214,14 @@ def update_spec(
     values = (doc, *_searched(spec), to_us_or_none(anchor_at), to_us(updated_at), task_id, version)
     if c.run(UPDATE_SPEC, values) == 0:
         raise Conflict(f"the task {task.name} was changed meanwhile", hint="read it again and repeat the change")
+    changed = get_task(c, task_id)
+    numbered.note_task(c, changed)
+    return changed
+
+
+def raise_version(c: Connection, task_id: str, now: datetime) -> Task:
+    """Let whoever read it before read it again before a change. Raises NotFound."""
+    c.run(RAISE_VERSION, (to_us(now), task_id))
     return get_task(c, task_id)
 
 
@@ -221,6 +233,8 @@ def update_status(
     statement = (
         f"UPDATE tasks SET status = ?, updated_at = ?, cursor_at = COALESCE(?, cursor_at) WHERE id = ? AND status IN ({marks})"
     )
+    if status == "removed":
+        numbered.drop_number(c, task_id)
     return c.run(statement, (status, to_us(now), to_us_or_none(cursor_at), task_id, *from_)) == 1
 
 
@@ -240,6 +254,7 @@ def update_owner(c: Connection, task_id: str, owner_id: str, now: datetime) -> N
     """Give a task, with all its runs, to another owner."""
     c.run(GIVE, (owner_id, to_us(now), task_id))
     c.run(GIVE_RUNS, (owner_id, task_id))
+    numbered.give_number(c, task_id, owner_id)
 
 
 def delete_task(c: Connection, task_id: str) -> None:
