@@ -1,5 +1,7 @@
 """Tasks of modules by number, on both databases."""
 
+from typing import Any
+
 import pytest
 from tests.factories import NOON, at, make_id, make_run, make_task, spec
 from tests.store.storing import add_task
@@ -61,7 +63,7 @@ def test_a_task_gets_its_number_when_it_becomes_one_of_a_module_and_loses_it_whe
         assert (numbered.find_number_of(c, task.id) is not None) == has_one
 
 
-def _fields(executor: Module | Shell) -> dict[str, object]:
+def _fields(executor: Any) -> dict[str, object]:
     return {name: getattr(executor, name) for name in executor.__struct_fields__ if name in ("module", "script")}
 
 
