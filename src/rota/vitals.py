@@ -27,6 +27,7 @@ class Vitals(Struct):
 
     problems  name of a part -> what is wrong with it now; empty when all is well
     lag_s     how late the scheduler handled the last slot, in seconds
+    tokens    what models took, by provider and kind (`input_tokens`, `output_tokens`)
     """
 
     started_at: datetime
@@ -39,3 +40,8 @@ class Vitals(Struct):
     waiting: int = 0
     lag_s: float = 0.0
     durations: Histogram = field(default_factory=Histogram)
+    tokens: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def count_tokens(self, provider: str, usage: dict[str, int]) -> None:
+        for kind, count in usage.items():
+            self.tokens[provider, kind] += count

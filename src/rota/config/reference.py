@@ -9,6 +9,7 @@ from rota.config.kinds import Kind
 from rota.config.mcp import SERVER_KEYS
 from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
+from rota.config.providers import PROVIDER_KEYS
 from rota.config.records import OBJECTTYPE_KEYS, RECORDS_KEYS
 from rota.config.table import LISTEN, TABLE, Setting
 from rota.config.unit_keys import KEYS, LATER_KEYS, UnitKey
@@ -87,6 +88,7 @@ def render_reference() -> str:
         *(_section(name) for name in sections),
         _listen(),
         _mcp(),
+        _providers(),
         _databases(),
         _records(),
         _notifiers(),
@@ -125,6 +127,11 @@ def _listen() -> str:
 def _mcp() -> str:
     text = "A server whose tools pipelines call as `mcp.NAME.TOOL`. It is started or connected to when it is first needed."
     return f"## `[mcp.servers.NAME]`\n\n{text}\n\n{_keys(SERVER_KEYS)}"
+
+
+def _providers() -> str:
+    text = "A service that answers for language models. Agents name it as `llm`, pipelines as `llm.NAME.complete`."
+    return f"## `[providers.NAME]`\n\n{text}\n\n{_keys(PROVIDER_KEYS)}"
 
 
 def _databases() -> str:

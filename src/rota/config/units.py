@@ -17,12 +17,15 @@ from rota.config.unit import Unit
 from rota.config.unit_keys import COMPOSE_KEYS, INHERITED, LATER_KEYS, NOT_FOR_COMPOSE, TS, UnitKey, UnitKind, keys_of
 from rota.config.unit_warnings import warn_about
 from rota.config.variables import Variables, check_count, layered, read_variables
+from rota.core.agent.check import check_agent
+from rota.core.errors import Problem
 from rota.core.pipeline import language
 from rota.core.policy import Dst, Policy, Restart
+from rota.core.request import check_http
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
 from rota.core.task import Notify, TaskSpec
-from rota.core.work import Compose, Pipeline, Shell, Work
+from rota.core.work import Agent, Compose, Http, Pipeline, Shell, Work
 
 # RunWisp suppresses the repeated wall times of interval-like expressions.
 FILE_DST = {"gap": "end", "fold": "first", "interval": "wall"}
@@ -205,15 +208,22 @@ def _read_work(table: Table, values: dict[str, Any], shell: dict[str, Any], env:
         return Shell(script=value, env=env, **shell)
     document, below = ({"kind": "pipeline", "steps": value}, ()) if given[0] == "steps" else (value, ("executor",))
     work = read_struct(table, document, Work, *below)
-    if isinstance(work, Pipeline):
-        _check_steps(table, work, *below)
+    for problem in _work_problems(work):
+        path = [int(step) if step.isdecimal() else step for step in problem.location.split(".")]
+        table.error(problem.message, *below, *path)
     return _with_environment(table, work, document, shell, env) if work is not None else None
 
 
-def _check_steps(table: Table, work: Pipeline, *below: str) -> None:
-    for problem in language.check(work.steps):
-        path = [int(step) if step.isdecimal() else step for step in problem.location.split(".")]
-        table.error(problem.message, *below, *path)
+def _work_problems(work: Work | None) -> list[Problem]:
+    match work:
+        case Pipeline():
+            return language.check(work.steps)
+        case Agent():
+            return check_agent(work)
+        case Http():
+            return check_http(work)
+        case _:
+            return []
 
 
 def _read_compose(table: Table, backing: Backing, values: dict[str, Any], env: dict[str, str]) -> Compose | None:

@@ -3,22 +3,40 @@
 from collections.abc import Mapping
 
 from rota.core.task import Task
+from rota.core.work import Agent
+from rota.executors.agent import AgentExecutor
 from rota.executors.base import Context, Executor, StopRequest, kind_of
+from rota.executors.chain import Surroundings
 from rota.executors.compose import ComposeExecutor
 from rota.executors.docker import Docker
+from rota.executors.http import HttpExecutor
 from rota.executors.pipeline import PipelineExecutor
 from rota.executors.shell import ShellExecutor
 
-__all__ = ["Context", "Docker", "Executor", "PipelineExecutor", "StopRequest", "build_executors", "is_durable", "kind_of"]
+__all__ = [
+    "AgentExecutor",
+    "Context",
+    "Docker",
+    "Executor",
+    "HttpExecutor",
+    "PipelineExecutor",
+    "StopRequest",
+    "Surroundings",
+    "build_executors",
+    "is_durable",
+    "kind_of",
+]
 
 
 def is_durable(executors: Mapping[str, Executor], task: Task) -> bool:
     """Whether a task's attempt goes on behind its finished steps after a crash."""
-    found = executors.get(kind_of(task))
+    work, found = task.spec.executor, executors.get(kind_of(task))
+    if isinstance(work, Agent) and work.nodes is None:  # what a program or a URL has done until then is not known
+        return False
     return found is not None and found.is_durable
 
 
-def build_executors(pipelines: PipelineExecutor | None = None) -> dict[str, Executor]:
-    """All kinds, by the tag of their struct in `core.work`; pipelines only where there is a server around them."""
-    executors: list[Executor] = [ShellExecutor(), ComposeExecutor(), *([pipelines] if pipelines else [])]
+def build_executors(*served: Executor) -> dict[str, Executor]:
+    """All kinds, by the tag of their struct in `core.work`. `served`: those that need a server around them."""
+    executors: list[Executor] = [ShellExecutor(), ComposeExecutor(), *served]
     return {executor.kind: executor for executor in executors}

@@ -1,17 +1,14 @@
 """Carries pipelines out, step by step; what is finished is written down and not done again."""
 
 import asyncio
-import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import msgspec
 
-from rota.core.errors import StaleFence
-from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause
+from rota.core.outcome import Outcome, StopCause
 from rota.core.pipeline.account import Checkpoint, Fault, account, context_of, find_change
 from rota.core.pipeline.condition import BadCondition, holds
 from rota.core.pipeline.language import Step, step_id
@@ -20,19 +17,15 @@ from rota.core.retry import delay_s
 from rota.core.work import Pipeline
 from rota.executors.base import Context
 from rota.executors.command import WHY
+from rota.executors.durable import DurableAttempt
 from rota.executors.script import run_script
+from rota.executors.stopping import Overdue, Stopped
 from rota.store import steps
 from rota.store.database import Database
 from rota.tools import Call, Platform, Script, ScriptResult, Toolbox, ToolFault
 
-# Beyond a script's own grace: killing and looking takes this long at most.
-LET_GO_S = 10.0
 MOST_OUTPUT_BYTES = 8 * 1024 * 1024
 STOPPED: dict[StopCause, str] = {"cancel": "Canceled", "timeout": "TimedOut"}
-
-
-class Stopped(Exception):
-    """The run is to stop."""
 
 
 class PipelineExecutor:
@@ -71,11 +64,10 @@ class Progress:
         self._context = context
         self._work = work
         self._done = done
-        self._database = database
+        self._attempt = DurableAttempt(context, database, done)
         self._toolbox = toolbox
         self._platform = platform
         self._draw = draw
-        self._delivered = False
         began_at = context.run.started_at or datetime.fromtimestamp(context.now_ms() / 1000, UTC)
         self._began_ms = began_at.timestamp() * 1000
         self._seen = context_of(context.task, context.run, work.params, began_at)
@@ -105,7 +97,7 @@ class Progress:
 
     async def _carry_out(self, index: int, step: Step) -> None:
         """One step to its checkpoint. Raises Stopped and ToolFault."""
-        self._check_stop()
+        self._attempt.check_stop()
         name, total = step_id(step, index), len(self._work.steps)
         if not self._runs(step):
             self._context.note(f"step {index + 1} of {total}, {name}: skipped, its condition does not hold")
@@ -136,13 +128,7 @@ class Progress:
                     raise
                 wait_s = delay_s(policy.retry, calls, self._draw())
                 self._context.note(f"{fault.message}; retry {calls} of {step.max_retries} in {wait_s:.3g} s")
-                await self._pause(wait_s)
-
-    async def _pause(self, wait_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._context.stop.wait()
-        self._check_stop()
+                await self._attempt.pause(wait_s)
 
     async def _call(self, step: Step, index: int) -> Any:
         tool = self._toolbox.get(step.uses, self._work)
@@ -175,45 +161,21 @@ class Progress:
     async def _run_script(self, script: Script) -> ScriptResult:
         return await run_script(self._context, script)
 
-    async def _within(self, work: Any, limit_s: float) -> Any:
-        """What a call answers. It is cancelled, and waited for, when its time is over or the run is to stop."""
-        call = asyncio.ensure_future(work)
-        stop = asyncio.ensure_future(self._context.stop.wait())
+    async def _within(self, work: Awaitable[Any], limit_s: float) -> Any:
         try:
-            await asyncio.wait({call, stop}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-            if not call.done():
-                await self._let_go(call)
-        finally:
-            call.cancel()
-            stop.cancel()
-        if call.done() and not call.cancelled():
-            return call.result()
-        self._check_stop()
-        raise ToolFault(f"no answer within {limit_s:g} s", "ToolTimeout")
-
-    async def _let_go(self, call: "asyncio.Future[Any]") -> None:
-        call.cancel()
-        self._deliver()
-        grace_s = self._context.task.spec.policy.stop.grace_s
-        await asyncio.wait({call}, timeout=grace_s + LET_GO_S)
-        if not call.done():
-            self._context.note("its tool does not let itself be stopped, and is left alone")
+            return await self._attempt.within(work, limit_s)
+        except Overdue:
+            raise ToolFault(f"no answer within {limit_s:g} s", "ToolTimeout") from None
 
     async def finish(self, step: Step, index: int, status: Any, output: Any) -> None:
-        run, at = self._context.run, datetime.fromtimestamp(self._context.now_ms() / 1000, UTC)
+        at = self._attempt.now()
         done = Checkpoint(position=index, name=step_id(step, index), status=status, ended_at=at, output=output)
-        if not await self._database.write(partial(steps.insert_step, run_id=run.id, fence=run.fence, step=done)):
-            raise StaleFence("this run is somebody else's by now")
-        self._done.append(done)
+        await self._attempt.keep(done)
         self._save(step, done)
 
     def _save(self, step: Step, done: Checkpoint) -> None:
         if step.save_as and done.status == "done":
             self._seen["steps"][step.save_as] = done.output
-
-    def _check_stop(self) -> None:
-        if self._context.stop.is_asked:
-            raise Stopped
 
     def _failed(self, index: int, fault: ToolFault) -> Outcome:
         name = self._name(index)
@@ -222,19 +184,9 @@ class Progress:
         return Outcome(state="failed", error=fault.message, output=output, final=fault.is_final)
 
     def _stopped(self, index: int) -> Outcome:
-        """A stop of the server is no end for durable work: it goes on at the next start, as after a crash."""
         cause = self._context.stop.cause or "stop"
-        self._deliver()
-        self._context.note(f"{WHY[cause]}: ends at step {self._name(index)}")
-        if cause == "shutdown" and self._context.task.spec.policy.resume_after_crash is not False:
-            return Outcome(state="crashed", reason="shutdown", error="the server stopped while this was running")
-        state, reason = STOP_OUTCOMES[cause]
-        return Outcome(state=state, reason=reason, output=self._account(index, WHY[cause], STOPPED.get(cause, "Stopped")))
-
-    def _deliver(self) -> None:
-        if self._context.stop.is_asked and not self._delivered:
-            self._delivered = True
-            self._context.on_delivered()
+        account_ = self._account(index, WHY[cause], STOPPED.get(cause, "Stopped"))
+        return self._attempt.stopped(f"step {self._name(index)}", account_)
 
     def _account(self, index: int, error: str, error_type: str) -> dict[str, Any]:
         fault = Fault(position=index, name=self._name(index), error=error, error_type=error_type)

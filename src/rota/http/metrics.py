@@ -26,6 +26,11 @@ def metrics_text(vitals: Vitals, load: Load) -> bytes:
         *_single("rota_pending_runs", "gauge", "Runs that wait.", load.live.get("pending", 0)),
         *family("rota_scheduler_lag_seconds", "gauge", "How late the last planned instant was handled.", "seconds"),
         f"rota_scheduler_lag_seconds {vitals.lag_s}",
+        *family("rota_tokens", "counter", "Tokens that language models took, by provider and kind."),
+        *(
+            f'rota_tokens_total{{provider="{provider}",kind="{kind}"}} {count}'
+            for (provider, kind), count in sorted(vitals.tokens.items())
+        ),
         *family("rota_run_duration_seconds", "histogram", "How long runs took from start to end.", "seconds"),
         *buckets("rota_run_duration_seconds", vitals.durations),
         "# EOF",

@@ -120,7 +120,7 @@ def _runs_processes(spec: TaskSpec) -> bool:
 def _check_calls(spec: TaskSpec, tools: Toolbox) -> list[Problem]:
     match spec.executor:
         case Agent() as work:
-            return [_within("body.executor", problem) for problem in check_agent(work, tools.llms)]
+            return [_within("body.executor", problem) for problem in check_agent(work, tools.llms.names if tools.llms else None)]
         case Http() as work:
             return [_within("body.executor", problem) for problem in check_http(work)]
         case _:

@@ -1,6 +1,6 @@
 """Calls to the outside: to a checked address, within limits of time and size, and without following redirects."""
 
 from rota.outgoing.address import Guard, Refused, Tier, tier_of
-from rota.outgoing.caller import Answer, Failed, Outgoing
+from rota.outgoing.caller import Answer, Failed, Outgoing, Streamed
 
-__all__ = ["Answer", "Failed", "Guard", "Outgoing", "Refused", "Tier", "tier_of"]
+__all__ = ["Answer", "Failed", "Guard", "Outgoing", "Refused", "Streamed", "Tier", "tier_of"]

@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ MOST_IDLE = 8
 IDLE_S = 15.0
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
+Lines = list[tuple[bytes, bytes]]
 
 
 class Answer(Struct, frozen=True):
@@ -34,6 +36,28 @@ class Answer(Struct, frozen=True):
 
 class Failed(Exception):
     """No answer: the message tells why, without the URL."""
+
+
+class Streamed:
+    """An answer that is still coming. Header names are in lower case."""
+
+    def __init__(self, response: "httpcore.Response") -> None:
+        self.status: int = response.status
+        self.headers = _fields(response)
+        self._response = response
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Its body as it comes; to be read once."""
+        return self._response.aiter_stream()
+
+    async def read(self, max_bytes: int) -> bytes:
+        """What comes up to the limit."""
+        received = b""
+        async for chunk in self.chunks():
+            received += chunk
+            if len(received) > max_bytes:
+                break
+        return received[:max_bytes]
 
 
 class Outgoing:
@@ -63,19 +87,47 @@ class Outgoing:
 
         Raises Refused for a target that may not be called, Failed if there was no answer in time.
         """
-        parts, host, port = read_url(url)
+        target, sent = _asked(url, headers, body)
         import httpcore
 
-        name = f"[{host}]" if ":" in host else host
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        target = httpcore.URL(scheme=parts.scheme.encode(), host=name.encode(), port=port, target=_ascii(path))
-        sent = {"host": name if parts.port is None else f"{name}:{port}", "user-agent": "rota", **(headers or {})}
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._call(method, target, sent, body, trusted, max_bytes)
         except TimeoutError:
             raise Failed(f"no answer within {timeout_s:g} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
+            raise Failed(_words(error)) from error
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        trusted: bool = False,
+        idle_s: float = 60.0,
+    ) -> AsyncIterator[Streamed]:
+        """One call whose answer is read while it comes; it is broken off where the block is left.
+
+        idle_s  longest wait for each step: connecting, sending, each part of the answer
+
+        Raises Refused as `request` does, and Failed also for what happens while the answer is read.
+        """
+        target, sent = _asked(url, headers, body)
+        import httpcore
+
+        limits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), idle_s)}
+        calling = self._pool(trusted).stream(method, target, headers=sent, content=body, extensions=limits)
+        try:
+            async with calling as response:
+                yield Streamed(response)
+        except httpcore.TimeoutException:
+            raise Failed(f"nothing came for {idle_s:g} s") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                raise
             raise Failed(_words(error)) from error
 
     async def close(self) -> None:
@@ -86,19 +138,16 @@ class Outgoing:
             self._lookups.shutdown(wait=False, cancel_futures=True)
 
     async def _call(
-        self, method: str, target: "httpcore.URL", headers: Mapping[str, str], body: bytes, trusted: bool, max_bytes: int
+        self, method: str, target: "httpcore.URL", headers: "Lines", body: bytes, trusted: bool, max_bytes: int
     ) -> Answer:
-        lines = [(name.encode(), value.encode()) for name, value in headers.items()]
-        lines.append((b"content-length", str(len(body)).encode()))
-        async with self._pool(trusted).stream(method, target, headers=lines, content=body) as response:
+        async with self._pool(trusted).stream(method, target, headers=headers, content=body) as response:
             received, is_cut = b"", False
             async for chunk in response.aiter_stream():
                 received += chunk
                 if len(received) > max_bytes:
                     is_cut = True
                     break
-            fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            return Answer(response.status, fields, received[:max_bytes], is_cut)
+            return Answer(response.status, _fields(response), received[:max_bytes], is_cut)
 
     def _pool(self, trusted: bool) -> "httpcore.AsyncConnectionPool":
         if trusted not in self._pools:
@@ -127,6 +176,23 @@ class Outgoing:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._lookups, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _asked(url: str, headers: Mapping[str, str] | None, body: bytes) -> "tuple[httpcore.URL, Lines]":
+    """Where a call goes, and the lines of its head. Raises Refused."""
+    parts, host, port = read_url(url)
+    import httpcore
+
+    name = f"[{host}]" if ":" in host else host
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    target = httpcore.URL(scheme=parts.scheme.encode(), host=name.encode(), port=port, target=_ascii(path))
+    sent = {"host": name if parts.port is None else f"{name}:{port}", "user-agent": "rota", **(headers or {})}
+    lines = [(name.encode(), value.encode()) for name, value in sent.items()]
+    return target, [*lines, (b"content-length", str(len(body)).encode())]
+
+
+def _fields(response: "httpcore.Response") -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
 
 
 def _ascii(path: str) -> bytes:

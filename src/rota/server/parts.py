@@ -14,7 +14,7 @@ from rota.bus import Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, build_rules
 from rota.config.origin import Origin
-from rota.datadir import BLOBS, DATABASE, LEDGER, LOGS
+from rota.datadir import BLOBS, DATABASE, LEDGER, LOGS, WORKSPACES
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.expirer import Expirer
@@ -26,7 +26,15 @@ from rota.engine.pruner import Pruner
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
 from rota.engine.supervisor import Supervisor
-from rota.executors import Docker, PipelineExecutor, build_executors, is_durable
+from rota.executors import (
+    AgentExecutor,
+    Docker,
+    HttpExecutor,
+    PipelineExecutor,
+    Surroundings,
+    build_executors,
+    is_durable,
+)
 from rota.ids import Ids
 from rota.logs import RunLogs
 from rota.ops.context import Rota
@@ -88,7 +96,11 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         node=rota.ids.new(), database=rota.database, clock=rota.clock, bus=rota.bus, ids=rota.ids, vitals=rota.vitals,
         known=KnownTasks(settings.scheduler.timezone),
     )  # fmt: skip
-    executors = build_executors(PipelineExecutor(rota.database, rota.tools, Within(rota)))
+    executors = build_executors(
+        PipelineExecutor(rota.database, rota.tools, Within(rota)),
+        HttpExecutor(outgoing),
+        AgentExecutor(_surroundings(rota, outgoing), outgoing, settings.server.data / WORKSPACES),
+    )
     most = settings.server.max_concurrent_runs
     runner = LocalRunner(executors, rota.logs, rota.clock, rota.bus, ledger, units.secrets_of, most, growth)
     dispatcher = Dispatcher(engine, runner)
@@ -143,6 +155,12 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
         machine=Machine(clock, bus, units.origin),
         capabilities={"docker": Docker(os.environ).find_problem},
         tools=build_toolbox(settings, outgoing),
+    )
+
+
+def _surroundings(rota: Rota, outgoing: Outgoing) -> Surroundings:
+    return Surroundings(
+        database=rota.database, bus=rota.bus, ids=rota.ids, tools=rota.tools, outgoing=outgoing, tally=rota.vitals
     )
 
 

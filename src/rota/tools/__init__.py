@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 from rota import config
 from rota.config import Settings
 from rota.outgoing import Outgoing
+from rota.providers import build_providers
 from rota.tools import debug, events, http, shell, task
 from rota.tools.base import Call, Family, Platform, Script, ScriptResult, Tool, ToolFault
 from rota.tools.catalogue import catalogue_tools, find_servers, read_catalogue
 from rota.tools.entrypoints import load_entry_points
+from rota.tools.llm import LanguageModels
 from rota.tools.mcp import McpServer, McpServers
+from rota.tools.mcp import Session as McpSession
 from rota.tools.toolbox import Toolbox, ToolInfo
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "Family",
     "McpServer",
     "McpServers",
+    "McpSession",
     "Outgoing",
     "Platform",
     "Script",
@@ -57,7 +61,15 @@ def build_toolbox(settings: Settings, outgoing: Outgoing) -> Toolbox:
         *catalogue_tools(entries, outgoing, servers.find),
     ]
     told = settings.tools
-    return Toolbox(tools, [servers], simulate_unknown=told.simulate_unknown, namespaces=told.namespaces)
+    llms = build_providers(settings.providers, outgoing)
+    return Toolbox(
+        tools,
+        [servers, LanguageModels(llms)],
+        simulate_unknown=told.simulate_unknown,
+        namespaces=told.namespaces,
+        servers=servers,
+        llms=llms,
+    )
 
 
 def _server(told: config.McpServer) -> McpServer:

@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from rota import __version__
+from rota.outgoing import Outgoing
 from rota.tools.base import Call, Tool, ToolFault
 from rota.tools.schema import find_problem
 
@@ -55,6 +56,9 @@ class McpServers:
             return None
         return Tool(name=name, description=f"{tool} of the MCP server {server}.", call=partial(session.call, tool))
 
+    def find_session(self, server: str) -> "Session | None":
+        return self._sessions.get(server)
+
     async def list_tools(self) -> list[Tool]:
         found = await asyncio.gather(*(session.list_tools() for session in self._sessions.values()), return_exceptions=True)
         return [tool for tools in found if not isinstance(tools, BaseException) for tool in tools]
@@ -64,10 +68,14 @@ class McpServers:
 
 
 class Session:
-    """The connection to one server. It is opened and closed by a task of its own, as the SDK wants both in one task."""
+    """The connection to one server. It is opened and closed by a task of its own, as the SDK wants both in one task.
 
-    def __init__(self, server: McpServer) -> None:
+    guard  what a URL has to pass that did not come from the settings
+    """
+
+    def __init__(self, server: McpServer, guard: Outgoing | None = None) -> None:
         self._server = server
+        self._guard = guard
         self._opened: asyncio.Future[Client] | None = None
         self._holder: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -75,14 +83,22 @@ class Session:
 
     async def call(self, name: str, call: Call) -> dict[str, Any]:
         """Raises ToolFault."""
+        return await self.ask(name, call.arguments, call.key)
+
+    async def ask(self, name: str, arguments: Any, key: str) -> dict[str, Any]:
+        """The answer of the server's tool of that plain name. Raises ToolFault."""
         async with self._client() as client:
             tool = await self._find(client, name)
-            problem = find_problem(tool.input_schema, call.arguments)
+            problem = find_problem(tool.input_schema, arguments)
             if problem:
-                raise ToolFault(f"{call.tool} cannot take this: {problem}", "InputValidationError")
-            meta: Any = {KEY_META: call.key}
-            result = await client.call_tool(name, call.arguments, meta=meta)
+                raise ToolFault(f"{PREFIX}{self._server.name}.{name} cannot take this: {problem}", "InputValidationError")
+            meta: Any = {KEY_META: key}
+            result = await client.call_tool(name, arguments, meta=meta)
         return _told(result, tool.output_schema)
+
+    def plain_name(self, tool: Tool) -> str:
+        """What the server itself calls one of its tools."""
+        return tool.name.removeprefix(f"{PREFIX}{self._server.name}.")
 
     async def list_tools(self) -> list[Tool]:
         """Raises ToolFault."""
@@ -146,7 +162,7 @@ class Session:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 async with asyncio.timeout(self._server.connect_timeout_s):
-                    client = await stack.enter_async_context(_connection(self._server))
+                    client = await stack.enter_async_context(_connection(self._server, self._guard))
                 opened.set_result(client)
                 await closing.wait()
         except Exception as error:
@@ -158,19 +174,19 @@ class Session:
 
 
 @asynccontextmanager
-async def _connection(server: McpServer) -> "AsyncIterator[Client]":
+async def _connection(server: McpServer, guard: Outgoing | None) -> "AsyncIterator[Client]":
     # Loaded with the first session: a second, best spent in a thread, and 40 MB.
     await asyncio.to_thread(import_module, "mcp")
     from mcp import Client
     from mcp.types import Implementation
 
     me = Implementation(name="rota", version=__version__)
-    async with _target(server) as target, Client(target, client_info=me, cache=None) as client:
+    async with _target(server, guard) as target, Client(target, client_info=me, cache=None) as client:
         yield client
 
 
 @asynccontextmanager
-async def _target(server: McpServer) -> AsyncIterator[Any]:
+async def _target(server: McpServer, guard: Outgoing | None) -> AsyncIterator[Any]:
     """What the SDK's client connects to. A command gets a process group of its own, which the SDK ends."""
     if server.url is None:
         from mcp import StdioServerParameters
@@ -179,10 +195,19 @@ async def _target(server: McpServer) -> AsyncIterator[Any]:
         yield StdioServerParameters(command=command, args=arguments, env=dict(server.env), cwd=server.working_dir)
         return
     from mcp.client.streamable_http import streamable_http_client
+
+    async with _http_client(server, guard) as http:
+        yield streamable_http_client(server.url, http_client=http)
+
+
+def _http_client(server: McpServer, guard: Outgoing | None) -> Any:
+    if guard is not None:
+        from rota.tools.guarded import guarded_client
+
+        return guarded_client(guard, server.headers)
     from mcp.shared._httpx_utils import create_mcp_http_client
 
-    async with create_mcp_http_client(headers=dict(server.headers)) as http:
-        yield streamable_http_client(server.url, http_client=http)
+    return create_mcp_http_client(headers=dict(server.headers))
 
 
 async def _listed(client: "Client") -> "dict[str, ServerTool]":

@@ -9,8 +9,10 @@ from msgspec import Struct
 from rota.core.actor import Actor, Right
 from rota.core.errors import Invalid, Problem
 from rota.core.work import Pipeline
+from rota.providers import Providers
 from rota.tools import schema
 from rota.tools.base import Call, Family, Schema, Tool, ToolFault
+from rota.tools.mcp import McpServers
 from rota.tools.schema import find_problem
 
 
@@ -29,7 +31,8 @@ class Toolbox:
     """Tools by name, and families of them by the beginning of the name.
 
     namespaces  first words of names that may be saved before there is such a tool
-    llms        the providers of models there are, for agents; None where nobody knows
+    servers     the MCP servers of the settings
+    llms        the providers of language models; None where there is no server
 
     Raises Invalid for a name that is given twice.
     """
@@ -41,8 +44,10 @@ class Toolbox:
         *,
         simulate_unknown: bool = False,
         namespaces: Collection[str] = (),
-        llms: Collection[str] | None = None,
+        servers: McpServers | None = None,
+        llms: Providers | None = None,
     ) -> None:
+        self.servers = servers or McpServers([])
         self.llms = llms
         self._tools: dict[str, Tool] = {}
         self._families = families
