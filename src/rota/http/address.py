@@ -53,6 +53,12 @@ def peer_of(scope: Scope) -> Peer:
     return peer if isinstance(peer, Peer) else find_peer(scope, ())
 
 
+def base_url(scope: Scope, external_url: str | None = None) -> str:
+    """How the asker reaches this server, without a slash at the end; what the operator says of that comes first."""
+    peer = peer_of(scope)
+    return (external_url or f"{'https' if peer.is_https else 'http'}://{peer.host or 'localhost'}").rstrip("/")
+
+
 def find_peer(scope: Scope, trusted: Networks) -> Peer:
     headers = dict(scope["headers"])
     host = headers.get(b"host", b"").decode("latin-1")

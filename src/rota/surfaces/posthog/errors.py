@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from rota.core.artifact import ArtifactRefused, MissingArtifacts
 from rota.core.errors import Conflict, Forbidden, Invalid, NotFound, RotaError, Throttled, Unauthorized, Unavailable
 from rota.http.errors import Headers, MethodNotAllowed, UnsupportedMediaType
 from rota.http.reply import Reply, encode
@@ -70,7 +71,10 @@ def render(error: RotaError, status: int, headers: Headers) -> Reply:
             return Reply(error.status, encode({"error": error.message}), headers=headers)
         case Detailed():
             return Reply(400, encode({"detail": error.message, **error.more}), headers=headers)
-        case Conflict():
+        case MissingArtifacts():
+            missing = {"detail": error.message, "missing_artifact_ids": error.missing_artifact_ids}
+            return Reply(400, encode(missing), headers=headers)
+        case Conflict() | ArtifactRefused():
             return Reply(400, encode({"error": error.message}), headers=headers)
         case Unavailable():
             return Reply(status, encode({"error": error.message}), headers=headers)
