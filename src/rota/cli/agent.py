@@ -1,17 +1,25 @@
-"""`rota agent`: programs that act in their own name."""
+"""`rota agent`: programs that act in their own name, and chains of prompts that run."""
+
+import sys
+from typing import Any
 
 import click
 
+from rota.cli.client import open_client
 from rota.cli.command import with_place
+from rota.cli.errors import Failure
+from rota.cli.follow import Line
+from rota.cli.lookup import get_task
 from rota.cli.output import show_line
 from rota.cli.place import Place
+from rota.cli.run import parse_params, stay
 from rota.cli.storage import ask
 from rota.core.actor import OPERATOR
 
 
 @click.group("agent")
 def group() -> None:
-    """Agents: programs that act in their own name."""
+    """Agents: programs that act in their own name, and chains of prompts."""
 
 
 @group.command("add")
@@ -24,3 +32,54 @@ def add(place: Place, name: str, scopes: tuple[str, ...]) -> None:
 
     agent = ask(place, lambda rota: add_agent(rota, OPERATOR, name, scopes=scopes))
     show_line({"agent_id": agent.agent_id, "agent_secret": agent.agent_secret})
+
+
+@group.command("run")
+@click.argument("name")
+@click.option(
+    "--input",
+    "-i",
+    "values",
+    multiple=True,
+    metavar="K=V",
+    callback=parse_params,
+    help="A variable's value for this run: K=V is text, K:=JSON any value.",
+)
+@with_place
+def run(place: Place, name: str, values: dict[str, Any]) -> int:
+    """Run the agent NAME (name or id of its task) and stay with it.
+
+    What models say goes to stdout as it comes, how far the chain is to stderr. With --json the run, with its output, is all that
+    is printed. The exit code is that of `rota run --wait`. Ctrl-C leaves the run going.
+    """
+    with open_client(place, for_server="running an agent") as client:
+        task = get_task(client, name)
+        if task["executor"]["kind"] != "agent":
+            raise Failure(f"{task['name']} is no agent", code="usage", hint=f"run it: rota run {task['name']} --wait")
+        started = client.post(f"/v1/tasks/{task['id']}/run", {"params": values} if values else {})
+        return stay(client, started["id"], as_json=place.as_json, show=Narrator())
+
+
+class Narrator:
+    """Shows an agent's run: each answer once, though the log has it as it came and then as a whole."""
+
+    def __init__(self) -> None:
+        self._heard = False
+
+    def __call__(self, line: Line) -> None:
+        if line["stream"] == "stdout":
+            self._heard = True
+            print(line["text"], flush=True)
+            return
+        text = _told(line)
+        if self._heard and text.startswith("Response: "):
+            return
+        self._heard = False
+        print(text, file=sys.stderr, flush=True)
+
+
+def _told(line: Line) -> str:
+    from rota.core.entry import decode_entry
+
+    entry = decode_entry(line["text"]) if line["stream"] == "entry" else None
+    return str(line["text"] if entry is None else entry.get("msg", ""))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from rota.cli.client import Client, open_client
 from rota.cli.command import with_place
 from rota.cli.errors import FAILED, INTERRUPTED, OK
-from rota.cli.follow import live_lines, show_text, wait_for_end
+from rota.cli.follow import Line, live_lines, show_text, wait_for_end
 from rota.cli.lookup import get_task
 from rota.cli.output import show_json
 from rota.cli.place import Place
@@ -53,7 +54,7 @@ def command(place: Place, task: str, params: dict[str, Any], wait: bool) -> int:
     with open_client(place, for_server="starting a run") as client:
         run = client.post(f"/v1/tasks/{get_task(client, task)['id']}/run", {"params": params} if params else {})
         if wait:
-            return _stay(client, run["id"], as_json=place.as_json)
+            return stay(client, run["id"], as_json=place.as_json)
     if place.as_json:
         show_json(run)
     else:
@@ -61,13 +62,13 @@ def command(place: Place, task: str, params: dict[str, Any], wait: bool) -> int:
     return OK
 
 
-def _stay(client: Client, run_id: str, *, as_json: bool) -> int:
-    """Stay with a run to its end. With `as_json` the run itself is all that is printed."""
+def stay(client: Client, run_id: str, *, as_json: bool, show: Callable[[Line], None] = show_text) -> int:
+    """Stay with a run to its end. With `as_json` the run itself is all that is printed. Returns what to exit with."""
     print(f"rota: run {run_id}", file=sys.stderr, flush=True)
     try:
         for line in live_lines(client, run_id):
             if not as_json:
-                show_text(line)
+                show(line)
         run = wait_for_end(client, run_id)
     except KeyboardInterrupt:
         print(f"rota: run {run_id} goes on; stop it with: rota stop {run_id}", file=sys.stderr)

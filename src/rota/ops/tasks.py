@@ -120,9 +120,7 @@ async def update_task(
     return task
 
 
-async def delete_task(
-    rota: Rota, actor: Actor, reference: str, *, with_runs: bool = False, find: Find = access.get_task
-) -> None:
+async def delete_task(rota: Rota, actor: Actor, reference: str, *, with_runs: bool = False, find: Find = access.get_task) -> None:
     """Remove a task; its name is free again. Waiting runs are dropped, running ones are stopped; its history stays, unless it
     is to go `with_runs`.
 

@@ -1,16 +1,17 @@
 """Ways in: one folder for each, and the one list of them."""
 
 from collections.abc import Callable
+from functools import partial
 
 from starlette.types import ASGIApp
 
+from rota.blobs import PREFIX
 from rota.core.delivery import Delivery
 from rota.http.auth import by_bearer, by_first
-from rota.blobs import PREFIX
 from rota.http.mounts import Mounts, with_mounted
 from rota.ops.context import Rota
 from rota.store.database import Connection
-from rota.surfaces import mcp, native, ordinaut, posthog, runwisp, storage
+from rota.surfaces import mcp, native, nla, ordinaut, posthog, runwisp, storage
 from rota.surfaces.ordinaut.auth import TokenKeeper, by_token
 
 Surface = Callable[[Rota], ASGIApp]
@@ -26,6 +27,7 @@ SURFACES: dict[str, Surface] = {
     "native": native.app,
     "runwisp": runwisp.app,
     "ordinaut": ordinaut.app,
+    "nla": nla.app,
     "posthog": posthog.app,
     "mcp": assistants,
 }
@@ -35,11 +37,15 @@ CONTROL: dict[str, Surface] = {
     "runwisp": runwisp.control_app,
     "mcp": mcp.control_app,
 }
-# Name of a callback's form -> what writes its body from the store, None if there is nothing left to tell. A surface that takes
-# callbacks has its line here.
-FORMS: dict[str, Callable[[Connection, Delivery], bytes | None]] = {
-    "ordinaut": ordinaut.write_notice,
-}
+
+
+def build_forms(rota: Rota) -> dict[str, Callable[[Connection, Delivery], bytes | None]]:
+    """Name of a callback's form -> what writes its body from the store, None if there is nothing left to tell. A surface that
+    takes callbacks has its line here."""
+    return {
+        "ordinaut": ordinaut.write_notice,
+        nla.FORM: partial(nla.write_task, rota),
+    }
 
 
 def mounted(rota: Rota, surfaces: dict[str, Surface]) -> ASGIApp:

@@ -64,6 +64,14 @@ class Person(Struct):
                 await asyncio.sleep(0.005)
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(ENDED_S):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.005)
+
+
 class People(Struct):
     """Two users, and one who has no key."""
 
@@ -75,7 +83,12 @@ class People(Struct):
 
 
 def agent_body(**fields: Any) -> dict[str, Any]:
-    plain = {"id": "movie", "name": "Movie Script agent", "description": "Writes films.", "variables": {"key": "k", "prompt": "hello"}}
+    plain = {
+        "id": "movie",
+        "name": "Movie Script agent",
+        "description": "Writes films.",
+        "variables": {"key": "k", "prompt": "hello"},
+    }
     return {**plain, "workflow": [PROMPT, RETURN], **fields}
 
 
@@ -130,5 +143,3 @@ def served(folder: Path, talk: Callable[[People], Awaitable[T]], toml: str = "")
             return await talk(who)
 
     return asyncio.run(ask())
-
-

@@ -1,9 +1,10 @@
 """Agents: made, read, found, rewritten and removed (contract §6)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.surfaces.nla.agents_run import PROMPT, RETURN, People, agent_body, asked, prompt
+from tests.surfaces.nla.agents_run import PROMPT, RETURN, People, agent_body, asked, prompt, served
 
 from rota.ops.context import Rota
 
@@ -46,7 +47,6 @@ def test_what_is_not_given_has_its_default(rota: Rota) -> None:
         ({"workflow": [{"type": "event", "name": "x"}]}, "workflow.0"),
         ({"workflow": [{"type": ["prompt"], "name": "x"}]}, "workflow.0"),
         ({"workflow": [{"type": "return", "output": []}]}, "workflow.0.name:"),
-        ({"workflow": [RETURN, prompt(llm="nobody")]}, "workflow.1.llm:"),
         ({"workflow": [prompt(maxTokens=0)]}, "workflow.0.maxTokens:"),
         ({"workflow": [prompt(temperature="hot")]}, "workflow.0.temperature:"),
         ({"variables": {"n": 1}}, "variables:"),
@@ -61,6 +61,14 @@ def test_what_cannot_be_used_is_400_and_names_the_field(rota: Rota, change: dict
         assert await who.ann.get("/agent") == []
 
     asked(rota, talk)
+
+
+def test_a_provider_that_is_not_there_is_400(tmp_path: Path) -> None:
+    async def talk(who: People) -> None:
+        refused = await who.ann.post("/agent", agent_body(workflow=[RETURN, prompt(llm="nobody")]), 400)
+        assert refused["message"].startswith("workflow.1.llm: ")
+
+    served(tmp_path, talk)
 
 
 @pytest.mark.parametrize("missing", ["id", "name", "description", "workflow"])

@@ -17,8 +17,8 @@ def test_a_run_is_answered_at_once_and_there_at_once(rota: Rota) -> None:
             task = await who.ann.run(callback=callback)
             assert re.fullmatch(UUID4, task["id"])
             assert task == {
-                "id": task["id"], "name": "Movie Script agent", "agentId": "movie", "userId": who.ann.id, "logs": [], "output": {},
-                "createdAt": "2026-03-02T12:00:00.000Z", "status": "running", "callback": shown,
+                "id": task["id"], "name": "Movie Script agent", "agentId": "movie", "userId": who.ann.id, "logs": [],
+                "output": {}, "createdAt": "2026-03-02T12:00:00.000Z", "status": "running", "callback": shown,
             }  # fmt: skip
             assert await who.ann.get(f"/task/{task['id']}") == task
             assert (await who.ann.get("/task", page="7"))[0] == task
