@@ -1,9 +1,10 @@
 """Uploads by signed forms and downloads by signed links, for artifacts that are kept in the data directory. Nobody logs in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from functools import partial
+from typing import cast
 from xml.sax.saxutils import escape
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -89,12 +90,17 @@ async def _download(blobs: LocalBlobs, scope: Scope, key: str) -> PieceReply:
         wanted = read_range(_header(scope, b"range"), held.size)
     except ValueError:
         raise StorageRefused("InvalidRange", "The requested range is not satisfiable", 416) from None
-    first, last = wanted or (0, None)
-    content = await blobs.get(key, first, last)
-    ranges = (b"accept-ranges", b"bytes")
-    if scope["method"] == "HEAD":
-        await content.pieces.aclose()
-    return attachment(name, content.pieces, content.size, content.whole if wanted else None, first, ranges)
+    first, last = wanted or (0, held.size - 1)
+    size, pieces = last - first + 1, _nothing()
+    if scope["method"] == "GET":
+        content = await blobs.get(key, first, last)
+        size, pieces = content.size, content.pieces
+    return attachment(name, pieces, size, held.size if wanted else None, first, (b"accept-ranges", b"bytes"))
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    for piece in cast("tuple[bytes, ...]", ()):
+        yield piece
 
 
 class _Body:
