@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
+from rota.core.lease import is_outside
 from rota.core.run import Run
 from rota.core.states import ENDED, State
 
@@ -33,6 +34,8 @@ INHERITED = (
     "runtime_adapter", "provider", "model", "reasoning_effort", "pr_authorship_mode", "run_source", "signal_report_id",
     "sandbox_environment_id", "initial_permission_mode", "pr_base_branch",
 )  # fmt: skip
+# Seconds.
+USER_INACTIVITY_S, INACTIVITY_S, LONGEST_INACTIVITY_S = 3600.0, 1800.0, 7200.0
 STOPPED = "Stopped by user"
 FAILED = "The run failed"
 
@@ -73,10 +76,12 @@ class ProjectRun(Struct, frozen=True, kw_only=True):
 
     @property
     def error(self) -> str | None:
-        """Of one that failed or was cancelled."""
-        if self.status not in ("failed", "cancelled"):
+        """Of one that failed or was cancelled there is always one."""
+        if self.told_error is not None or self.status not in ("failed", "cancelled"):
             return self.told_error
-        return self.told_error or self.run.error or (STOPPED if self.status == "cancelled" else FAILED)
+        if self.status == "failed":
+            return self.run.error or FAILED
+        return self.told_state.get("cancel_reason") or STOPPED
 
     @property
     def output(self) -> Any:
@@ -87,9 +92,22 @@ class ProjectRun(Struct, frozen=True, kw_only=True):
         return {**self.told_state, "timed_out_inactivity": True} if self.run.reason == "inactive" else self.told_state
 
     @property
+    def is_here(self) -> bool:
+        """Whether this installation works on it itself."""
+        return self.run.state == "running" and not is_outside(self.run.holder)
+
+    @property
     def updated_at(self) -> datetime:
         moments = (self.told_at, self.run.created_at, self.run.started_at, self.run.ended_at)
         return max(moment for moment in moments if moment is not None)
+
+
+def inactivity_s(state: Mapping[str, Any], origin: str) -> float:
+    """How long nothing may come of a run that waits for a person, or of one that works here (§8.1)."""
+    told = state.get("inactivity_timeout_seconds")
+    if isinstance(told, int | float) and not isinstance(told, bool) and told > 0:
+        return min(float(told), LONGEST_INACTIVITY_S)
+    return USER_INACTIVITY_S if origin == "user_created" else INACTIVITY_S
 
 
 def merge_output(before: Any, given: Any) -> Any:

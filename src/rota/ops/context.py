@@ -38,6 +38,11 @@ def nothing_to_halt(_run_id: str) -> None:
     """Stands where no run is carried out."""
 
 
+def nobody_to_tell(_run_id: str, _line: bytes) -> bool:
+    """Stands where no run is carried out."""
+    return False
+
+
 class VariableFiles(Struct, frozen=True):
     """Where a unit of the settings file takes variables from, as that file says it. What is in them is told nowhere."""
 
@@ -74,6 +79,7 @@ class Rota(Struct, kw_only=True):
     blobs   the objects of artifacts
     growth  tells followers that a log has grown; None where no run is carried out
     halt    ends what still works here on a run that is over, or another's by now
+    deliver gives a line to what works here on a run; False where that takes none
     rules   who is told of what
     reload  reads the settings again, all or nothing; its answer is told to the asker
     door    lets in who knows the installation's password
@@ -98,6 +104,7 @@ class Rota(Struct, kw_only=True):
     rules: Rules = Rules()
     growth: LogGrowth | None = None
     halt: Callable[[str], object] = nothing_to_halt
+    deliver: Callable[[str, bytes], bool] = nobody_to_tell
     reload: Callable[[], Awaitable[dict[str, Any]]] = no_reload
     door: Door = field(default_factory=lambda: Door(SystemClock()))
     info: dict[str, Any] = {}

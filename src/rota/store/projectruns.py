@@ -1,6 +1,6 @@
 """Runs of projects: what stands beside each of these runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -18,15 +18,21 @@ SHOWN_STATUS = f"""
     CASE WHEN runs.ended_at IS NULL AND project_runs.status IS NOT NULL AND project_runs.status_fence = runs.fence
         THEN project_runs.status ELSE CASE runs.state {_WORDS} END END"""
 TOLD = ("environment", "status", "status_fence", "stage", "branch", "error", "output", "state", "updated_at")
-INSERT = f"INSERT INTO project_runs (run_id, task_id, resumes_id, {', '.join(TOLD)}) VALUES ({', '.join('?' * (len(TOLD) + 3))})"
-UPDATE = f"UPDATE project_runs SET {', '.join(f'{name} = ?' for name in TOLD)} WHERE run_id = ?"
+PUT = f"""
+    INSERT INTO project_runs (run_id, task_id, resumes_id, {", ".join(TOLD)}) VALUES ({", ".join("?" * (len(TOLD) + 3))})
+    ON CONFLICT (run_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in TOLD)}"""
 COLUMNS = f"run_id, resumes_id, {', '.join(TOLD)}"
 GET = f"SELECT {COLUMNS} FROM project_runs WHERE run_id IN ({{values}})"
-PAGE = "SELECT run_id FROM project_runs WHERE task_id = ? ORDER BY run_id DESC LIMIT ? OFFSET ?"
-COUNT = "SELECT COUNT(*) FROM project_runs WHERE task_id = ?"
+PAGE = "SELECT id FROM runs WHERE task_id = ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ? OFFSET ?"
+COUNT = "SELECT COUNT(*) FROM runs WHERE task_id = ? AND deleted_at IS NULL"
 LATEST = """
     WITH given (id) AS ({values})
-    SELECT (SELECT MAX(run_id) FROM project_runs WHERE project_runs.task_id = given.id) FROM given"""
+    SELECT (SELECT r.id FROM runs AS r WHERE r.task_id = given.id AND r.deleted_at IS NULL ORDER BY r.id DESC LIMIT 1)
+    FROM given"""
+# Of those that count against a project's share: few, for they are live.
+LIVE = """
+    SELECT COUNT(*) FROM runs JOIN project_tasks ON project_tasks.task_id = runs.task_id
+    WHERE runs.state IN ('pending', 'running') AND project_tasks.project_id = ?"""
 LOCK: dict[str, str] = {"sqlite": "", "postgres": " FOR UPDATE"}
 
 
@@ -37,29 +43,27 @@ class Page(Struct, frozen=True):
     total: int
 
 
-def insert_project_run(c: Connection, new: ProjectRun) -> None:
-    """In the transaction that inserts the run itself."""
-    c.run(INSERT, (new.run.id, new.run.task_id, new.resumes_id, *_told(new)))
-
-
-def update_project_run(c: Connection, changed: ProjectRun) -> None:
-    """All that can be told of it. What the engine knows is not written here."""
-    c.run(UPDATE, (*_told(changed), changed.run.id))
+def put_project_run(c: Connection, run: ProjectRun) -> None:
+    """Write all that was told of a run. What the engine knows is not written here."""
+    c.run(PUT, (run.run.id, run.run.task_id, run.resumes_id, *_told(run)))
 
 
 def find_project_run(c: Connection, task_id: str, run_id: str, *, for_update: bool = False) -> ProjectRun | None:
     """A run of that task. With `for_update` nobody else changes it until the transaction is over."""
     if for_update and LOCK[c.dialect]:
-        c.row(f"SELECT run_id FROM project_runs WHERE run_id = ?{LOCK[c.dialect]}", (run_id,))
-    found = get_project_runs(c, [run_id]).get(run_id)
-    return found if found is not None and found.run.task_id == task_id else None
+        c.row(f"SELECT id FROM runs WHERE id = ?{LOCK[c.dialect]}", (run_id,))
+    run = runs.find_shown_run(c, run_id)
+    return _with_told(c, [run])[0] if run is not None and run.task_id == task_id else None
 
 
 def get_project_runs(c: Connection, run_ids: Iterable[str]) -> dict[str, ProjectRun]:
-    """Those of the runs that are of projects, by id: two queries, however many."""
-    rows = c.batch(GET, "text", [(run_id,) for run_id in set(run_ids)])
-    engines = {run.id: run for run in runs.get_runs(c, [row[0] for row in rows])}
-    return {row[0]: _from_row(row, engines[row[0]]) for row in rows}
+    """Those of the runs that there are, by id: two queries, however many."""
+    return {found.id: found for found in _with_told(c, runs.get_runs(c, set(run_ids)))}
+
+
+def count_live(c: Connection, project_id: int) -> int:
+    """Runs of a project that have not ended."""
+    return int(c.rows(LIVE, (project_id,))[0][0])
 
 
 def page_project_runs(c: Connection, task_id: str, limit: int, offset: int) -> Page:
@@ -89,7 +93,17 @@ def _told(run: ProjectRun) -> tuple[object, ...]:
     )
 
 
-def _from_row(row: Row, run: Run) -> ProjectRun:
+def _with_told(c: Connection, found: Sequence[Run]) -> list[ProjectRun]:
+    rows = {row[0]: row for row in c.batch(GET, "text", [(run.id,) for run in found])}
+    return [_of(run, rows[run.id]) if run.id in rows else _untold(run) for run in found]
+
+
+def _untold(run: Run) -> ProjectRun:
+    """One that was not started through a project: by a schedule, or another API."""
+    return ProjectRun(run=run, environment="cloud", told_state={}, told_at=run.created_at)
+
+
+def _of(run: Run, row: Row) -> ProjectRun:
     _, resumes_id, environment, status, fence, stage, branch, error, output, state, updated_at = row
     kind: Environment = environment
     told: Status | None = status if fence == run.fence else None

@@ -1,0 +1,274 @@
+"""The logs of projects' runs: entries that workers bring, the whole text with the runs before, filters, and following."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rota.core.errors import Conflict, NotFound
+from rota.core.projectentry import Entry, console, find_idle, is_after, is_kept, notification, read_entry, type_of
+from rota.core.projectrun import ProjectRun, inactivity_s
+from rota.core.task import Task
+from rota.logs import LogLine, LogName, LogReader
+from rota.logs.follow import PAGE_BYTES, PAGE_LINES
+from rota.ops import outside
+from rota.ops.context import Rota
+from rota.ops.projectruns import Found, Place, find, tell_followers
+from rota.ops.runlogs import wait_for_growth
+from rota.store import projectruns
+from rota.store.database import Connection
+
+MOST_ANCESTORS = 10
+USER_MESSAGE = "user_message"
+_encode = msgspec.json.Encoder().encode
+
+
+class Told(NamedTuple):
+    """An entry of a log. `next_line`: where the log goes on behind it."""
+
+    entry: Entry
+    next_line: int
+
+
+class Chunk(NamedTuple):
+    """Entries in a row. `is_end`: there were no more."""
+
+    entries: list[Told]
+    next_line: int
+    is_end: bool
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which entries of a session (§8.5)."""
+
+    after: datetime | None = None
+    types: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    limit: int = 1000
+    offset: int = 0
+
+    def takes(self, entry: Entry) -> bool:
+        kind = type_of(entry)
+        return (
+            (self.after is None or is_after(entry, self.after))
+            and (not self.types or kind in self.types)
+            and kind not in self.without
+        )
+
+
+class Session(Struct):
+    """A part of the entries that match, how many these are, and how many there are at all."""
+
+    entries: list[Entry]
+    matching: int = 0
+    total: int = 0
+
+
+class Sign(NamedTuple):
+    """What a follower is told: a changed run, entries, that nothing has come of it for long, or that it is over."""
+
+    kind: str
+    run: ProjectRun
+    next_line: int
+    entries: Sequence[Told] = ()
+
+
+async def append_entries(rota: Rota, place: Place, entries: Sequence[Entry]) -> ProjectRun:
+    """Add a worker's entries to the log of a run; a sign of life too. To a run that is over they can still be added.
+
+    They are written when this returns. Raises NotFound, and Unavailable if the disk does not take them.
+    """
+    found = await rota.database.read(lambda c: find(c, place))
+    _append(rota, found, [entry for entry in entries if is_kept(entry)])
+    now = rota.clock.now()
+
+    def write(c: Connection) -> ProjectRun:
+        again = find(c, place, for_update=True)
+        return again.run if again.run.is_over else _heard(c, rota, place, again, find_idle(entries), now)
+
+    run = await rota.database.write(write)
+    tell_followers(rota, place.run_id)
+    return run
+
+
+async def send_command(rota: Rota, place: Place, method: str, params: dict[str, Any]) -> None:
+    """Tell whoever works on a run: a worker from outside by an entry of its stream, a command here by its messages.
+
+    Raises NotFound, and Conflict where nobody would hear of it.
+    """
+    found = await rota.database.read(lambda c: find(c, place))
+    run, now = found.run, rota.clock.now()
+    if run.run.state != "running":
+        raise Conflict("the run is over" if run.is_over else "nobody has begun with this run yet")
+    entry = notification(f"_posthog/{method}", {"sessionId": run.id, **params}, now)
+    if run.is_here and not rota.deliver(run.id, _line(entry)):
+        raise Conflict("what works on this run takes no commands")
+    _append(rota, found, [entry])
+
+    def write(c: Connection) -> None:
+        again = find(c, place, for_update=True)
+        if not again.run.is_over and method == USER_MESSAGE:
+            _heard(c, rota, place, again, False, now)
+
+    await rota.database.write(write)
+    tell_followers(rota, place.run_id)
+
+
+async def open_log(rota: Rota, place: Place) -> AsyncIterator[bytes]:
+    """The text of a run's log, behind that of the runs which it goes on with: an object a line. Raises NotFound, at once."""
+    return _text(await rota.database.read(lambda c: _chain(c, rota, place)))
+
+
+async def read_session(rota: Rota, place: Place, wanted: Wanted) -> Session:
+    """Entries of one run that match. Raises NotFound."""
+    found = await rota.database.read(lambda c: find(c, place))
+    return await asyncio.to_thread(_session, _reader(rota, found.run, found.task), found.run.id, wanted)
+
+
+async def follow_run(rota: Rota, place: Place, from_line: int | None, appear_s: float) -> AsyncIterator[Sign]:
+    """A run and its entries from a line on as they come, to its end; None: only what is new.
+
+    appear_s  how long one that nobody begins with is waited for
+
+    Raises NotFound, at once.
+    """
+    found = await rota.database.read(lambda c: find(c, place))
+    reader = _reader(rota, found.run, found.task)
+    start = reader.page(0, 0).total_lines if from_line is None else from_line
+    return _follow(rota, place, reader, start, appear_s)
+
+
+async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, appear_s: float) -> AsyncIterator[Sign]:
+    shown: ProjectRun | None = None
+    give_up_at = asyncio.get_running_loop().time() + appear_s
+    with rota.growth.following(place.run_id) if rota.growth else nullcontext() as growth:
+        while (run := await rota.database.read(partial(_find_again, place=place))) is not None:
+            if run != shown:
+                shown = run
+                yield Sign("state", run, position)
+            chunk = _read(reader, run.id, position)
+            position = chunk.next_line
+            if chunk.entries:
+                yield Sign("entries", run, position, chunk.entries)
+            elif run.is_over and chunk.is_end:
+                yield Sign("end", run, position)
+                return
+            elif run.run.state == "pending" and not position and asyncio.get_running_loop().time() >= give_up_at:
+                yield Sign("missing", run, position)
+                return
+            else:
+                await wait_for_growth(growth)
+
+
+def _find_again(c: Connection, place: Place) -> ProjectRun | None:
+    """None once it is not to be seen any more."""
+    try:
+        return find(c, place).run
+    except NotFound:
+        return None
+
+
+def _heard(c: Connection, rota: Rota, place: Place, found: Found, is_idle: bool | None, now: datetime) -> ProjectRun:
+    run, about, task = found
+    working_s = rota.settings.project(place.project.id).lease
+    silence_s = None if is_idle is None else inactivity_s(run.told_state, about.origin_product) if is_idle else working_s
+    outside.renew(c, run.run, task, now, silence_s=silence_s, is_idle=is_idle)
+    after = replace(run, told_at=now)
+    projectruns.put_project_run(c, after)
+    return after
+
+
+def _append(rota: Rota, found: Found, entries: Sequence[Entry]) -> None:
+    if entries:
+        at_ms = int(rota.clock.now().timestamp() * 1000)
+        name, limit = _name(found.run, found.task), found.task.spec.policy.log
+        rota.logs.append(name, limit, "entry", b"".join(map(_line, entries)), at_ms, is_over=found.run.is_over)
+
+
+def _line(entry: Entry) -> bytes:
+    return _encode(entry) + b"\n"
+
+
+def _chain(c: Connection, rota: Rota, place: Place) -> list[tuple[LogReader, str]]:
+    """The logs of a run and those it goes on with, the first of them first."""
+    found = find(c, place)
+    chain, run = [found.run], found.run
+    while run.resumes_id is not None and len(chain) <= MOST_ANCESTORS:
+        earlier = projectruns.find_project_run(c, place.task_id, run.resumes_id)
+        if earlier is None or earlier.id in {each.id for each in chain}:
+            break
+        chain.append(run := earlier)
+    return [(_reader(rota, each, found.task), each.id) for each in reversed(chain)]
+
+
+async def _text(chain: Sequence[tuple[LogReader, str]]) -> AsyncIterator[bytes]:
+    for reader, run_id in chain:
+        chunk = Chunk([], 0, is_end=False)
+        while not chunk.is_end:
+            chunk = await asyncio.to_thread(_read, reader, run_id, chunk.next_line)
+            if chunk.entries:
+                yield b"".join(_line(told.entry) for told in chunk.entries)
+
+
+def _session(reader: LogReader, run_id: str, wanted: Wanted) -> Session:
+    session, chunk = Session([]), Chunk([], 0, is_end=False)
+    while not chunk.is_end:
+        chunk = _read(reader, run_id, chunk.next_line)
+        for told in chunk.entries:
+            session.total += 1
+            if wanted.takes(told.entry):
+                session.matching += 1
+                if wanted.offset < session.matching <= wanted.offset + wanted.limit:
+                    session.entries.append(told.entry)
+    return session
+
+
+def _read(reader: LogReader, run_id: str, position: int) -> Chunk:
+    """What there is from a line on, as far as one page goes. A long entry takes several lines, and is told whole."""
+    lines, size = PAGE_LINES, PAGE_BYTES
+    while True:
+        page = reader.page(position, lines, size)
+        is_whole = not page.lines or page.lines[-1].n + 1 >= page.total_lines
+        groups = list(_groups(page.lines))
+        told = [_told(run_id, group) for group in groups]
+        if groups and told[-1] is None and groups[-1][0].stream == "entry":
+            del groups[-1], told[-1]  # there may be more of it
+        if groups or is_whole:
+            break
+        lines, size = lines * 4, size * 4
+    next_line = groups[-1][-1].n + 1 if groups else position
+    entries = [Told(entry, group[-1].n + 1) for entry, group in zip(told, groups, strict=True) if entry is not None]
+    return Chunk(entries, next_line, is_end=is_whole)
+
+
+def _groups(lines: Sequence[LogLine]) -> Iterator[list[LogLine]]:
+    """Lines that go on each other, where they are of entries; every other line alone."""
+    group: list[LogLine] = []
+    for line in lines:
+        if group and not (line.continued and line.stream == "entry"):
+            yield group
+            group = []
+        group.append(line)
+    if group:
+        yield group
+
+
+def _told(run_id: str, group: Sequence[LogLine]) -> Entry | None:
+    first = group[0]
+    if first.stream == "entry":
+        return None if first.continued else read_entry("".join(line.text for line in group))
+    return console(run_id, first.stream, first.text, first.at)
+
+
+def _reader(rota: Rota, run: ProjectRun, task: Task) -> LogReader:
+    return rota.logs.reader(_name(run, task))
+
+
+def _name(run: ProjectRun, task: Task) -> LogName:
+    return LogName(task.name, run.run.created_at, run.id)
