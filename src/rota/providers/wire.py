@@ -59,6 +59,8 @@ class Wire(Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def _sent(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> AsyncIterator[Streamed]:
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise self.fault("a key is printable ASCII, without line breaks")
         sent = b"" if body is None else msgspec.json.encode(body)
         try:
             async with (
