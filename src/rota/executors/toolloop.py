@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from msgspec.structs import replace
 
-from rota.core.agent.node import Mcp, server_config
+from rota.core.agent.node import Mcp, ServerConfig, server_config
 from rota.executors.agentlog import AgentLog
 from rota.executors.base import Context
 from rota.outgoing import Outgoing
@@ -53,7 +53,7 @@ class ToolLoop:
 
     @asynccontextmanager
     async def _session(self, node: Mcp, context: Context) -> AsyncIterator[McpSession]:
-        config = server_config(node)
+        config = _config(node)
         if config.server is not None:
             session = self._servers.find_session(config.server)
             if session is None:
@@ -67,6 +67,13 @@ class ToolLoop:
             yield session
         finally:
             await session.close()
+
+
+def _config(node: Mcp) -> ServerConfig:
+    try:
+        return server_config(node)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ToolFault(f"its config names no MCP server: {error}", "ToolNotFound") from None
 
 
 class _Conversation:

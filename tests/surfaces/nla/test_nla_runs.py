@@ -10,6 +10,7 @@ import pytest
 from tests.receivers import Answering, Receiver, answer, hang, receiving, reset, trickle
 from tests.surfaces.nla.agents_run import RETURN, People, agent_body, prompt, served, until
 
+MCP = {"type": "mcp", "name": "Tools", "user": "{prompt}", "apikey": "{key}", "maxSteps": 2, "output": "context"}
 SLOW = prompt(model="delay:30", name="Slow")
 
 
@@ -55,6 +56,8 @@ def test_a_later_node_sees_what_an_earlier_one_said(tmp_path: Path) -> None:
         ([prompt(apikey="fail"), RETURN], "error", {}),
         ([prompt(user="{unknown}"), RETURN], "error", {}),
         ([prompt(user="a { b"), RETURN], "error", {}),
+        ([{**MCP, "config": {}}, RETURN], "error", {}),
+        ([{**MCP, "config": {"url": "http://127.0.0.1:9/mcp", "transport": "sse"}}, RETURN], "error", {}),
     ],
 )  # fmt: skip
 def test_chains_end_as_the_contract_says(tmp_path: Path, nodes: list[Any], status: str, output: dict[str, str]) -> None:

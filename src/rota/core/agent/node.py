@@ -110,7 +110,7 @@ def check(nodes: Sequence[Node], llms: Collection[str] | None = None) -> list[Pr
 
 
 def server_config(node: Mcp) -> ServerConfig:
-    """Raises ValueError for what `check` finds a problem with."""
+    """Raises ValueError and ValidationError for one that names no server as we know them."""
     config = msgspec.convert(node.config, ServerConfig)
     if sum(each is not None for each in (config.server, config.url, config.command)) != 1:
         raise ValueError("needs exactly one of server, url and command")
@@ -123,6 +123,8 @@ def starts_process(nodes: Sequence[Node]) -> bool:
 
 
 def _config_problems(node: Mcp) -> list[Problem]:
+    if not _is_of_ours(node.config):
+        return []
     try:
         server_config(node)
     except msgspec.ValidationError as error:
@@ -130,6 +132,12 @@ def _config_problems(node: Mcp) -> list[Problem]:
     except ValueError as error:
         return [Problem("", str(error))]
     return []
+
+
+def _is_of_ours(config: dict[str, Any]) -> bool:
+    """What has another shape is kept as it is, and fails when it runs: that shape is published nowhere (NLA §7.2)."""
+    known = set(ServerConfig.__struct_fields__)
+    return bool(config.keys() & {"server", "url", "command"}) and config.keys() <= known
 
 
 def _problem(words: str, at: str) -> Problem:
