@@ -8,7 +8,8 @@ from tests.asking import SHELL, People, asked, new_run, new_task
 from tests.factories import make_notification, make_task
 
 from rota.core.actor import OPERATOR
-from rota.ops import keys
+from rota.ops import artifacts, keys
+from rota.ops.artifacts import Given
 from rota.ops.context import Rota
 from rota.store import notifications, tasks
 from rota.surfaces import native
@@ -20,6 +21,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/tasks/{id}/snooze": {"delay_s": 60},
     "POST /v1/events": {"topic": "t"},
 }
+FILE = Given(name="a.txt", type="output", data=b"x")
 ROUTES = [f"{route.method} {route.path}" for route in native.ROUTES]
 OWNED = [route for route in ROUTES if "{id}" in route and "/v1/deliveries" not in route]  # those are the operator's
 OPEN = ["GET /livez", "GET /readyz", "GET /metrics"]
@@ -34,7 +36,8 @@ def add_notification(rota: Rota, task: dict[str, Any]) -> str:
 async def send(who: httpx.AsyncClient, route: str, ids: dict[str, str] | None = None) -> httpx.Response:
     method, path = route.split()
     kind = path.split("/")[2]
-    return await who.request(method, path.replace("{id}", (ids or {}).get(kind, "x")), json=BODIES.get(route))
+    path = path.replace("{id}", (ids or {}).get(kind, "x")).replace("{artifact_id}", (ids or {}).get("artifact", "x"))
+    return await who.request(method, path, json=BODIES.get(route))
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route not in OPEN])
@@ -78,7 +81,8 @@ def test_the_owner_and_root_may_do_everything(rota: Rota, route: str, role: str)
     async def talk(who: People) -> None:
         task = await new_task(who.owner, schedule={"kind": "cron", "expr": "0 3 * * *"})
         run = await new_run(who.owner, task)
-        ids = {"tasks": task["id"], "runs": run["id"], "notifications": add_notification(rota, task)}
+        file = await artifacts.add_artifacts(rota, artifacts.run_of(OPERATOR, run["id"]), [FILE])
+        ids = {"tasks": task["id"], "runs": run["id"], "notifications": add_notification(rota, task), "artifact": file[0].id}
         reply = await send(getattr(who, role), route, ids)
         assert reply.is_success, reply.text
 

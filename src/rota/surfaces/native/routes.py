@@ -17,7 +17,7 @@ from rota.logs import LogPage
 from rota.ops.context import Rota
 from rota.ops.documents import TaskBody
 from rota.ops.health import Readiness
-from rota.surfaces.native import errors, happenings, installation, runs, tasks, telling, wire
+from rota.surfaces.native import artifacts, errors, happenings, installation, runs, tasks, telling, wire
 
 EVENT_STREAM = "text/event-stream"
 
@@ -97,6 +97,14 @@ ROUTES: tuple[Route, ...] = (
         method="GET", path="/v1/runs/{id}/steps", handler=runs.list_steps,
         summary="The finished steps of a pipeline's run, in order.",
         reply=wire.StepList, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs/{id}/artifacts", handler=artifacts.list_artifacts, summary="Files of a run, in order",
+        reply=wire.ArtifactList, errors=(404,),
+    ),
+    Route(
+        method="GET", path="/v1/runs/{id}/artifacts/{artifact_id}", handler=artifacts.download, summary="A file of a run",
+        media_type="application/octet-stream", errors=(404,),
     ),
     Route(
         method="POST", path="/v1/runs/{id}/cancel", handler=runs.cancel_run, summary="Ask a run to end",

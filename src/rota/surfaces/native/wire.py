@@ -260,6 +260,22 @@ class StepList(Struct):
     items: list[Checkpoint]
 
 
+class Artifact(Struct):
+    """A file of a run. `size` in bytes."""
+
+    id: str
+    name: str
+    type: str
+    source: str
+    size: int
+    content_type: str
+    uploaded_at: datetime
+
+
+class ArtifactList(Struct):
+    items: list[Artifact]
+
+
 class LogDone(Struct):
     """The log is complete. `state` is what the run came to."""
 
