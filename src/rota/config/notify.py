@@ -14,6 +14,7 @@ from rota.config.notify_keys import COMMON_KEYS, MATCH_KEYS, ROUTE_KEYS, TYPES, 
 from rota.config.settings import NotifyRules
 from rota.core.message import FIELDS, find_unknown_fields
 from rota.core.notification import BELL, Route, Rules
+from rota.core.push import PushRules
 
 TARGET_LISTS = ("notify_on_failure", "notify_on_success")
 
@@ -34,7 +35,7 @@ class Notifying(Struct, frozen=True):
     routes: tuple[Route, ...] = ()
 
 
-def build_rules(notify: NotifyRules, notifying: Notifying) -> Rules:
+def build_rules(notify: NotifyRules, notifying: Notifying, push: PushRules | None = None) -> Rules:
     """Who is told of what, as the engine takes it."""
     return Rules(
         always=notify.global_notifiers,
@@ -44,6 +45,7 @@ def build_rules(notify: NotifyRules, notifying: Notifying) -> Rules:
         outbound=notify.coalesce_outbound,
         budget_s=notify.default_timeout,
         notifiers=frozenset(notifier.id for notifier in notifying.notifiers),
+        push=push,
     )
 
 

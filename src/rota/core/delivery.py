@@ -56,12 +56,14 @@ class DeliveryAttempt(Struct, frozen=True, kw_only=True):
 
 
 class Sent(Struct, frozen=True, kw_only=True):
-    """What a try came to. `error` is None for a success; `is_final` means that no further try can help."""
+    """What a try came to. `error` is None for a success; `is_final` means that no further try can help, `is_gone` that there is
+    nobody any more at that address."""
 
     code: int | None = None
     error: str | None = None
     is_final: bool = False
     retry_after_s: float | None = None
+    is_gone: bool = False
 
 
 def judge_answer(code: int, retry_after_s: float | None = None) -> Sent:

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rota.core.push import PushRules
 from rota.core.run import Run
 from rota.core.states import State
 from rota.core.task import Task
@@ -121,6 +122,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     outbound   whether like ones are held back outside the bell too
     budget_s   how long a delivery is tried
     notifiers  the targets there are
+    push       how the devices of a project task's creator are told; None: not at all
     """
 
     always: tuple[str, ...] = ()
@@ -130,6 +132,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     outbound: bool = True
     budget_s: float = 300.0
     notifiers: frozenset[str] = frozenset()
+    push: PushRules | None = None
 
     def concerns(self, kind: Kind, task: Task) -> bool:
         """Whether such a happening may go anywhere: cheap, and asked of every run."""

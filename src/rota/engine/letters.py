@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from rota.config import Notifier
+from rota.config.settings import PosthogPush
 from rota.core.delivery import MAIL, NOTE, Delivery
 from rota.core.errors import NotFound
 from rota.core.message import WITH_TAIL, Message, compose, fill, shorten
@@ -16,7 +17,8 @@ from rota.core.run import Run
 from rota.core.ulid import to_ulid
 from rota.engine.mailtext import write_mail
 from rota.logs import LogName, RunLogs
-from rota.senders import ENDPOINTS, Endpoint, Parcel
+from rota.senders import ENDPOINTS, Endpoint, Parcel, devices
+from rota.store.pushing import DEVICE, WAY
 
 TAIL = 3
 # Among the last lines may be some of our own, about the run.
@@ -55,15 +57,18 @@ class Letters:
         self._show_run = show_run
         self.use(notifiers)
 
-    def use(self, notifiers: Iterable[Notifier]) -> None:
-        """Take over the notifiers of settings that were read again."""
+    def use(self, notifiers: Iterable[Notifier], push: PosthogPush | None = None) -> None:
+        """Take over the notifiers of settings that were read again, and the ways to devices."""
         self._notifiers: Mapping[str, Notifier] = {notifier.id: notifier for notifier in notifiers}
+        self._push = push
 
     def endpoint(self, delivery: Delivery) -> Endpoint:
         """Raises NotFound for a notifier that the settings have no more."""
         address = delivery.address
         if MAIL in address:
             return self._post_office(address[MAIL])
+        if DEVICE in address and self._push is not None:
+            return devices.endpoint(self._push, address[WAY])
         if "url" in address:
             return Endpoint(way="webhook", url=address["url"], trusted=False)
         notifier = self._notifiers.get(address["notifier"])

@@ -19,7 +19,7 @@ from rota.engine.context import Engine
 from rota.engine.letters import Letters
 from rota.engine.loop import Tick
 from rota.senders import Parcel, Sender
-from rota.store import alerts, notifications, outbox, telling
+from rota.store import alerts, notifications, outbox, pushing, pushtokens, telling
 from rota.store.database import Connection
 
 log = structlog.get_logger()
@@ -201,6 +201,8 @@ class Notifier:
             outbox.postpone(c, delivery.id, again_at, sent.error)
             return False
         is_over = outbox.end_delivery(c, delivery.id, "failed", now, sent.error)
+        if sent.is_gone and pushing.DEVICE in delivery.address:
+            pushtokens.delete_token(c, delivery.address[pushing.DEVICE])
         if is_over and "notifier" in delivery.address:
             telling.tell_failed_delivery(c, delivery, sent.error, self._engine.ids, now)
         return is_over

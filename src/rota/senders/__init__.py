@@ -7,7 +7,11 @@ from rota.outgoing import Outgoing
 from rota.senders import anything, discord, hook, slack, smtp, telegram
 from rota.senders.apprise import AppriseSender
 from rota.senders.base import Endpoint, Parcel, Sender
+from rota.senders.device_hook import DeviceHook
+from rota.senders.device_log import DeviceLog
+from rota.senders.expo import ExpoSender
 from rota.senders.webhook import WebhookSender
+from rota.senders.webpush import WebPushSender
 
 __all__ = ["ENDPOINTS", "AppriseSender", "Endpoint", "Parcel", "Sender", "WebhookSender", "build_senders"]
 
@@ -24,4 +28,11 @@ ENDPOINTS: dict[str, Callable[[Mapping[str, Any], str | None], Endpoint]] = {
 
 def build_senders(outgoing: Outgoing) -> dict[str, Sender]:
     """By the `way` of an endpoint."""
-    return {"webhook": WebhookSender(outgoing), "apprise": AppriseSender()}
+    return {
+        "webhook": WebhookSender(outgoing),
+        "apprise": AppriseSender(),
+        "device_log": DeviceLog(),
+        "device_hook": DeviceHook(outgoing),
+        "expo": ExpoSender(outgoing),
+        "webpush": WebPushSender(outgoing),
+    }

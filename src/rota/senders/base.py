@@ -9,7 +9,7 @@ from rota.core.delivery import Sent
 
 TIMEOUT_S = 10.0
 REDACTED = "[redacted]"
-Way = Literal["webhook", "apprise"]
+Way = Literal["webhook", "apprise", "device_log", "device_hook", "expo", "webpush"]
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):

@@ -59,6 +59,7 @@ def carry_out(order: dict[str, Any]) -> dict[str, Any]:
                 title=order["title"],
                 notify_type=KINDS[order["severity"]],
                 body_format=order["options"].get("format"),
+                attach=order["options"].get("attach"),
             )
     except Exception as error:  # the answer to an order is never an end of the process
         return {"ok": False, "error": f"{type(error).__name__}: {error}"}

@@ -14,6 +14,7 @@ from rota.bus import Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, build_rules
 from rota.config.origin import Origin
+from rota.config.push import build_push
 from rota.datadir import BLOBS, DATABASE, LEDGER, LOGS, WORKSPACES
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
@@ -35,8 +36,11 @@ from rota.executors import (
     build_executors,
     is_durable,
 )
+from rota.executors.environment import inherited
 from rota.ids import Ids
 from rota.logs import RunLogs
+from rota.modules.catalogue import Catalogue, build_catalogue
+from rota.modules.pool import Pool, build_pool
 from rota.ops.context import Rota
 from rota.ops.door import Door
 from rota.ops.machine import Machine
@@ -48,7 +52,7 @@ from rota.senders import build_senders
 from rota.server.source import Source
 from rota.server.units import Units
 from rota.store.database import Database, open_database
-from rota.surfaces import FORMS
+from rota.surfaces import build_forms
 from rota.surfaces.runwisp.told import show_run
 from rota.tools import build_toolbox
 from rota.vitals import Vitals
@@ -65,6 +69,7 @@ class Parts(Struct, kw_only=True):
     engine: Engine
     ledger: ProcessLedger
     runner: LocalRunner
+    pool: Pool
     letters: Letters
     settler: Settler
     dispatcher: Dispatcher
@@ -79,10 +84,18 @@ class Parts(Struct, kw_only=True):
         """The settler is first: it outlives the others, to write down what their work came to."""
         return [self.settler, self.dispatcher, self.scheduler, self.supervisor, self.expirer, self.pruner, self.notifier]
 
+    async def renew_modules(self) -> None:
+        """Modules are read again, and loaded again by whoever works on them from now on."""
+        for broken in await self.rota.modules.reread():
+            log.error("a module cannot be used", where=broken.where, why=broken.message)
+        self.pool.renew()
+
     def tell_by(self, loaded: Loaded) -> None:
         """Who is told of what, and how, is what these settings say."""
-        self.engine.rules = self.rota.rules = build_rules(loaded.settings.notify, loaded.notifying)
-        self.letters.use(loaded.notifying.notifiers)
+        self.engine.rules = self.rota.rules = build_rules(
+            loaded.settings.notify, loaded.notifying, build_push(loaded.settings.posthog_push)
+        )
+        self.letters.use(loaded.notifying.notifiers, loaded.settings.posthog_push)
 
 
 def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
@@ -96,7 +109,9 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         node=rota.ids.new(), database=rota.database, clock=rota.clock, bus=rota.bus, ids=rota.ids, vitals=rota.vitals,
         known=KnownTasks(settings.scheduler.timezone),
     )  # fmt: skip
+    pool = build_pool(settings, inherited(os.environ))
     executors = build_executors(
+        ModuleExecutor(rota.modules, pool, rota.database),
         PipelineExecutor(rota.database, rota.tools, Within(rota)),
         HttpExecutor(outgoing),
         AgentExecutor(_surroundings(rota, outgoing), outgoing, settings.server.data / WORKSPACES),
@@ -113,6 +128,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         engine=engine,
         ledger=ledger,
         runner=runner,
+        pool=pool,
         letters=letters,
         settler=settler,
         dispatcher=dispatcher,
@@ -120,7 +136,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         supervisor=Supervisor(engine),
         expirer=Expirer(engine, settler),
         pruner=Pruner(engine, rota.logs, settings.storage.max_size, rota.blobs),
-        notifier=Notifier(engine, letters, build_senders(outgoing), FORMS, _keep(settings)),
+        notifier=Notifier(engine, letters, build_senders(outgoing), build_forms(rota), _keep(settings)),
     )
     parts.tell_by(loaded)
     return parts
@@ -154,6 +170,7 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
         own_log=own_log,
         machine=Machine(clock, bus, units.origin),
         capabilities={"docker": Docker(os.environ).find_problem},
+        modules=_modules(settings),
         tools=build_toolbox(settings, outgoing),
     )
 
@@ -162,6 +179,14 @@ def _surroundings(rota: Rota, outgoing: Outgoing) -> Surroundings:
     return Surroundings(
         database=rota.database, bus=rota.bus, ids=rota.ids, tools=rota.tools, outgoing=outgoing, tally=rota.vitals
     )
+
+
+def _modules(settings: Settings) -> Catalogue:
+    """One that is broken keeps none of the others from being served."""
+    catalogue = build_catalogue(settings, inherited(os.environ))
+    for broken in catalogue.read():
+        log.error("a module cannot be used", where=broken.where, why=broken.message)
+    return catalogue
 
 
 def _database(settings: Settings) -> Database:

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from rota.core.projectrun import ProjectRun
 from rota.core.projecttask import SHARED, ProjectTask, fold
-from rota.core.run import Run
-from rota.core.states import FAILURES, REFUSED, STOPS, SUCCESSES
-from rota.store import runs, users
+from rota.store import users
 from rota.store.connection import Connection
+from rota.store.projectruns import SHOWN_STATUS, list_latest_runs
 from rota.store.projecttasks import get_project_tasks
 from rota.store.users import User
 
@@ -20,17 +20,9 @@ def _listed(words: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in sorted(words)) + ")"
 
 
-LATEST = """
-    WITH given (id) AS ({values})
-    SELECT (SELECT r.id FROM runs AS r WHERE r.task_id = given.id AND r.deleted_at IS NULL ORDER BY r.id DESC LIMIT 1)
-    FROM given"""
-# What the latest run of a task is called here; NULL for a task without runs.
-_ENDED = {"completed": SUCCESSES, "failed": FAILURES | (REFUSED - {"skipped"}), "cancelled": STOPS | {"skipped"}}
-_WHEN = " ".join(f"WHEN r.state IN {_listed(states)} THEN '{word}'" for word, states in _ENDED.items())
 LATEST_STATUS = f"""(
-    SELECT CASE {_WHEN} ELSE COALESCE(p.status, CASE r.state WHEN 'running' THEN 'in_progress' ELSE 'queued' END) END
-    FROM runs AS r LEFT JOIN project_runs AS p ON p.run_id = r.id
-    WHERE r.task_id = t.task_id AND r.deleted_at IS NULL ORDER BY r.id DESC LIMIT 1)"""
+    SELECT {SHOWN_STATUS} FROM runs LEFT JOIN project_runs ON project_runs.run_id = runs.id
+    WHERE runs.task_id = t.task_id AND runs.deleted_at IS NULL ORDER BY runs.id DESC LIMIT 1)"""
 HAS_STAGE = "EXISTS (SELECT 1 FROM project_runs AS p WHERE p.task_id = t.task_id AND p.stage = ? AND p.stage IS NOT NULL)"
 VISIBLE = f"(t.created_by = ? OR t.created_by IS NULL OR t.origin_product IN {_listed(SHARED)})"
 REPOSITORIES = f"""
@@ -69,7 +61,7 @@ class Shown(NamedTuple):
 
     task: ProjectTask
     creator: User | None
-    latest: Run | None
+    latest: ProjectRun | None
 
 
 class ProjectPage(NamedTuple):
@@ -93,18 +85,12 @@ def show_tasks(c: Connection, task_ids: Sequence[str]) -> list[Shown]:
     """Those of the tasks that there are, in the order given, each with its creator and its latest run."""
     found = get_project_tasks(c, task_ids)
     creators = users.get_users(c, {task.created_by for task in found.values() if task.created_by})
-    latest = find_latest(c, found)
+    latest = list_latest_runs(c, found)
     return [
         Shown(task, creators.get(task.created_by or ""), latest.get(task_id))
         for task_id in task_ids
         if (task := found.get(task_id)) is not None
     ]
-
-
-def find_latest(c: Connection, task_ids: Iterable[str]) -> dict[str, Run]:
-    """The newest run of each task that has one."""
-    newest = [row[0] for row in c.batch(LATEST, "text", [(task_id,) for task_id in set(task_ids)]) if row[0]]
-    return {run.task_id: run for run in runs.get_runs(c, newest)}
 
 
 def list_repositories(c: Connection, project_id: int, viewer_id: str) -> list[str]:

@@ -1,14 +1,13 @@
 """Devices of users that are told of the ends of runs."""
 
 from datetime import datetime
-from typing import Literal
 
 from msgspec import Struct
 
+from rota.core.push import Platform
 from rota.store.connection import Connection, Row
 from rota.store.moments import from_us, to_us
 
-Platform = Literal["ios", "android", "web"]
 MOST = 20
 
 COLUMNS = "id, user_id, token, platform, created_at, last_seen_at"

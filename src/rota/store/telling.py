@@ -20,10 +20,11 @@ from rota.core.notification import (
     kind_of,
     summarise,
 )
+from rota.core.push import happening_of
 from rota.core.run import Run
 from rota.core.states import ENDED
 from rota.core.task import Task
-from rota.store import alerts, failures, mail, notifications, outbox, tasks
+from rota.store import alerts, failures, mail, notifications, outbox, pushing, tasks
 from rota.store.connection import Connection
 from rota.store.fanout import IdSource
 
@@ -60,11 +61,13 @@ def tell(
 
 def tell_all(c: Connection, rules: Rules, changed: Sequence[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
     """The same, whoever asked over an API to hear of the end of one of these runs, agents whose runs have failed, and
-    recipients of mail.
+    recipients of mail, and devices of the creators of tasks of projects.
     """
     ended = [run.id for run, _ in changed if run.state in ENDED]
     told = tell(c, rules, changed, ids, now) + failures.tell_agents(c, changed, ids, now)
     told += mail.tell_recipients(c, rules, changed, ids, now)
+    happened = [happening for run, _ in changed if (happening := happening_of(run))]
+    told += pushing.tell_devices(c, rules.push, happened, ids, now)
     return told + outbox.tell_callbacks(c, ended, now, ids, final=True)
 
 

@@ -10,6 +10,7 @@ from rota.core.delivery import Delivery
 from rota.http.auth import by_bearer, by_first
 from rota.http.mounts import Mounts, with_mounted
 from rota.ops.context import Rota
+from rota.store import pushing
 from rota.store.database import Connection
 from rota.surfaces import mcp, native, nla, ordinaut, posthog, runwisp, storage
 from rota.surfaces.ordinaut.auth import TokenKeeper, by_token
@@ -44,6 +45,7 @@ def build_forms(rota: Rota) -> dict[str, Callable[[Connection, Delivery], bytes 
     takes callbacks has its line here."""
     return {
         "ordinaut": ordinaut.write_notice,
+        pushing.FORM: pushing.write_notice,
         nla.FORM: partial(nla.write_task, rota),
     }
 

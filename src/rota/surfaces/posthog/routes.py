@@ -9,7 +9,7 @@ from rota.http.openapi import openapi
 from rota.http.reply import Reply, ok
 from rota.http.routes import Ask, Route, build_app
 from rota.ops.context import Rota
-from rota.surfaces.posthog import artifacts, errors, tasks
+from rota.surfaces.posthog import artifacts, devices, errors, tasks
 from rota.surfaces.posthog.auth import by_personal_key
 from rota.surfaces.posthog.operation import Gate, Op
 
@@ -18,7 +18,7 @@ async def get_openapi(_ask: Ask) -> Reply:
     return ok(describe())
 
 
-OPS: tuple[Op, ...] = (*tasks.TASK_ROUTES, *artifacts.ARTIFACT_ROUTES)
+OPS: tuple[Op, ...] = (*tasks.TASK_ROUTES, *devices.DEVICE_ROUTES, *artifacts.ARTIFACT_ROUTES)
 OPENAPI = Route(method="GET", path="/openapi.json", handler=get_openapi, summary="This API", reply=dict[str, Any], is_public=True)
 
 

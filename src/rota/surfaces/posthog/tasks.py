@@ -88,7 +88,7 @@ async def list_repositories(ask: Ask) -> Reply:
 async def list_summaries(ask: Ask) -> Reply:
     window, project = window_of(ask), project_of(ask)
     page = await projecttasks.list_given(ask.rota, ask.actor, project, ask.body["ids"], limit=window.limit, offset=window.offset)
-    runs = await latest.list_statuses(ask, page.items)
+    runs = latest.list_statuses(page.items)
     summaries = [translate.summary_wire(shown, runs.get(shown.task.id)) for shown in page.items]
     return ok(page_of(ask, window, page.total, summaries))
 

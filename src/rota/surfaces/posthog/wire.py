@@ -97,6 +97,15 @@ class Repositories(Struct, kw_only=True):
     repositories: list[str]
 
 
+class DeviceBody(Struct, kw_only=True):
+    device_id: str
+
+
+class TokenBody(Struct, kw_only=True):
+    token: str
+    platform: str = ""
+
+
 class PushToken(Struct, kw_only=True):
     """`id` is what presence calls `device_id`."""
 
