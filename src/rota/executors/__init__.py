@@ -10,6 +10,7 @@ from rota.executors.chain import Surroundings
 from rota.executors.compose import ComposeExecutor
 from rota.executors.docker import Docker
 from rota.executors.http import HttpExecutor
+from rota.executors.module import ModuleExecutor
 from rota.executors.pipeline import PipelineExecutor
 from rota.executors.shell import ShellExecutor
 
@@ -19,6 +20,7 @@ __all__ = [
     "Docker",
     "Executor",
     "HttpExecutor",
+    "ModuleExecutor",
     "PipelineExecutor",
     "StopRequest",
     "Surroundings",

@@ -69,8 +69,11 @@ async def spawn(
     on_exit: Callable[[], object],
     working_dir: str | None = None,
     umask: int = -1,
+    channel: int | None = None,
 ) -> Child:
     """Start a program in a session and group of its own, with nothing to read on stdin.
+
+    channel  a descriptor that it gets as number 3; not together with a directory or umask
 
     Both ways in it start by vfork, whose cost does not grow with our own size. The shorter one, half the work for us, knows
     neither directory nor umask, and leaves descriptors open that are not close-on-exec: see `seal_descriptors`.
@@ -78,7 +81,7 @@ async def spawn(
     Raises OSError; its `filename` is `working_dir` if that was the reason. Who is cancelled waits until the start is over, for it
     needs the descriptors, and leaves nothing running.
     """
-    start = partial(_start, argv, env, stdout, stderr, working_dir, umask)
+    start = partial(_start, argv, env, stdout, stderr, working_dir, umask, channel)
     starting = asyncio.get_running_loop().run_in_executor(_STARTERS, start)
     try:
         await asyncio.wait([starting])
@@ -90,9 +93,17 @@ async def spawn(
     return _follow(starting.result(), on_exit)
 
 
-def _start(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int, working_dir: str | None, umask: int) -> Started:
+def _start(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdout: int,
+    stderr: int,
+    working_dir: str | None,
+    umask: int,
+    channel: int | None,
+) -> Started:
     if working_dir is None and umask == -1:
-        pid = posix_spawn(argv, env, stdout, stderr)
+        pid = posix_spawn(argv, env, stdout, stderr, channel)
         poll: Callable[[], int | None] = partial(_poll, pid)
     else:
         pid, poll = _popen(argv, env, stdout, stderr, working_dir, umask)

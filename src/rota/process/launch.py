@@ -10,13 +10,14 @@ IGNORED = [signal.SIGPIPE, signal.SIGXFSZ]
 # More than the C libraries take for any of the structures they keep to themselves (glibc: 336, 128 and 80 bytes).
 _ROOM_BYTES = 512
 _SETSIGDEF, _SETSID = 0x04, 0x80
+CHANNEL = 3
 _DEVNULL = os.fsencode(os.devnull)
 
 _libc = ctypes.CDLL(None)
 
 
-def posix_spawn(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int) -> int:
-    """The pid of `argv[0]`, a path, in a session of its own, with nothing to read on stdin.
+def posix_spawn(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr: int, channel: int | None = None) -> int:
+    """The pid of `argv[0]`, a path, in a session of its own, with nothing to read on stdin. It has the `channel` as number 3.
 
     Raises OSError with that path, and ValueError for a text with a NUL or a variable with a `=` in its name.
     """
@@ -30,6 +31,8 @@ def posix_spawn(argv: Sequence[str], env: Mapping[str, str], stdout: int, stderr
         _check(_libc.posix_spawn_file_actions_addopen(actions, 0, _DEVNULL, os.O_RDONLY, 0))
         _check(_libc.posix_spawn_file_actions_adddup2(actions, stdout, 1))
         _check(_libc.posix_spawn_file_actions_adddup2(actions, stderr, 2))
+        if channel is not None:
+            _check(_libc.posix_spawn_file_actions_adddup2(actions, channel, CHANNEL))
         _check(_libc.posix_spawn(ctypes.byref(pid), words[0], actions, _attributes, words, variables), argv[0])
     finally:
         _libc.posix_spawn_file_actions_destroy(actions)

@@ -30,6 +30,7 @@ async def boot(parts: Parts) -> str | None:
     await parts.supervisor.boot()
     await parts.scheduler.boot()
     await parts.pruner.boot()
+    parts.pool.keep_warm()
     return await ensure_system_agent(parts.rota)
 
 
@@ -55,6 +56,7 @@ async def shut_down(parts: Parts, loops: Kept) -> None:
             continue
     except Unavailable as error:  # the next start finds these runs without an end, and their processes gone
         log.error("what the last runs came to could not be written", why=error.message)
+    await parts.pool.close()
     await parts.rota.tools.close()
     await parts.notifier.close(LAST_WORDS_S)
 

@@ -31,6 +31,7 @@ from rota.executors import (
     AgentExecutor,
     Docker,
     HttpExecutor,
+    ModuleExecutor,
     PipelineExecutor,
     Surroundings,
     build_executors,

@@ -37,6 +37,7 @@ class Reload:
         await apply_file_tasks(parts.rota, [unit.spec for unit in loaded.units], anew)
         parts.units.replace(loaded.units, parts.rota.clock.now())
         parts.tell_by(loaded)
+        await parts.renew_modules()
         names = [each.name for each in difference.changed]
         log.info("settings read again", added=difference.added, changed=names, removed=difference.removed)
         changed = [{"name": each.name, "reasons": each.reasons} for each in difference.changed]

@@ -1,0 +1,218 @@
+"""A worker's process, as the server sees it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Literal, Protocol
+
+import msgspec
+
+from rota.modules.protocol import Ended, Frames, FromWorker, Start, ToWorker, encode
+from rota.process import Child, Poller, spawn
+
+READ_BYTES = 256 * 1024
+# At a run's end: a pipe holds less, unless somebody fills it as fast as it is read.
+MOST_READS = 16
+_ENDS = 3
+_decode = msgspec.msgpack.Decoder(FromWorker).decode
+Printed = Literal["stdout", "stderr"]
+
+
+class Listener(Protocol):
+    """Who hears of the run that a worker is at."""
+
+    def on_output(self, stream: Printed, chunk: bytes) -> None: ...
+
+    def on_message(self, message: FromWorker) -> None:
+        """The last one is Ended; all that was printed before it has come by then."""
+
+    def on_death(self, exit_code: int) -> None:
+        """The process is gone in the midst of the run; 128 + signal for a death by signal."""
+
+
+class WorkerProcess:
+    """Works on one run at a time. What it prints between two runs is nobody's, and is dropped.
+
+    runs  how many it has begun
+    """
+
+    def __init__(self, on_exit: Callable[["WorkerProcess"], object], realm: str, generation: int) -> None:
+        self.realm = realm
+        self.generation = generation
+        self.runs = 0
+        self._on_exit = on_exit
+        self._listener: Listener | None = None
+        self._poller = Poller.of_running_loop()
+        self._frames = Frames()
+        self._unsent = bytearray()
+        self._open: set[int] = set()
+        self._stdout = self._stderr = self._channel = -1
+        self._child: Child | None = None
+
+    async def start(self, env: Mapping[str, str], memory_max: int) -> None:
+        """Raises OSError, with nothing left behind."""
+        theirs: list[int] = []
+        try:
+            self._open_ends(theirs)
+            argv = [sys.executable, "-P", "-m", "rota.modules.worker", str(memory_max)]
+            stdout, stderr, channel = theirs
+            self._child = await spawn(argv, env=env, stdout=stdout, stderr=stderr, channel=channel, on_exit=self._exited)
+            for fd, take in (
+                (self._stdout, self._read_stdout),
+                (self._stderr, self._read_stderr),
+                (self._channel, self._receive),
+            ):
+                os.set_blocking(fd, False)
+                self._poller.watch(fd, take)
+        except BaseException:
+            self.kill()
+            raise
+        finally:
+            for fd in theirs:
+                os.close(fd)
+
+    def _open_ends(self, theirs: list[int]) -> None:
+        self._stdout, writing = os.pipe()
+        self._open.add(self._stdout)
+        theirs.append(writing)
+        self._stderr, writing = os.pipe()
+        self._open.add(self._stderr)
+        theirs.append(writing)
+        ours, other = socket.socketpair()
+        self._channel = ours.detach()
+        self._open.add(self._channel)
+        theirs.append(other.detach())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def start_ticks(self) -> int:
+        return self._process.start_ticks
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it lives and has all its ends: a module may have closed some."""
+        return self._process.exit_code is None and len(self._open) == _ENDS
+
+    def begin(self, start: Start, listener: Listener) -> None:
+        """Its listener hears of this run, and nothing else, until it has ended."""
+        self._drain()
+        self._listener = listener
+        self.runs += 1
+        self.send(start)
+
+    def send(self, message: ToWorker) -> None:
+        """What the socket does not take at once goes when it does. Nothing happens if nobody is there any more."""
+        waiting = bool(self._unsent)
+        self._unsent += encode(message)
+        if not waiting:
+            self._send_more()
+
+    def retire(self) -> None:
+        """It has no work: at the end of its socket it goes by itself, with all it left in its group."""
+        self._close(self._channel)
+
+    def kill(self) -> None:
+        """It, and all in its process group."""
+        if self._child:
+            self._child.abandon()
+        for fd in list(self._open):
+            self._close(fd)
+
+    def _send_more(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._unsent and self._channel in self._open:
+                del self._unsent[: os.write(self._channel, self._unsent)]
+        except BlockingIOError:
+            loop.add_writer(self._channel, self._send_more)
+            return
+        except OSError:  # it died; its exit is told apart
+            self._unsent.clear()
+        if self._channel in self._open:
+            loop.remove_writer(self._channel)
+
+    def _receive(self) -> bool:
+        """Whether there may be more."""
+        try:
+            data = os.read(self._channel, READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            # Without its socket nobody can speak with it: whatever it does, it is over.
+            self.kill_group()
+        for body in self._frames.feed(data):
+            self._hear(_decode(body))
+        return bool(data)
+
+    def _hear(self, message: FromWorker) -> None:
+        listener = self._listener
+        if isinstance(message, Ended):
+            self._drain()
+            self._listener = None
+        if listener:
+            listener.on_message(message)
+
+    def kill_group(self) -> None:
+        """Its exit is then told as any other."""
+        self._close(self._channel)
+        if self._process.exit_code is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _read_stdout(self) -> None:
+        self._read(self._stdout, "stdout")
+
+    def _read_stderr(self) -> None:
+        self._read(self._stderr, "stderr")
+
+    def _read(self, fd: int, stream: Printed) -> bool:
+        """Whether there may be more."""
+        try:
+            chunk = os.read(fd, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            self._close(fd)
+        elif self._listener:
+            self._listener.on_output(stream, chunk)
+        return bool(chunk)
+
+    def _drain(self) -> None:
+        """What was printed before this moment. What a process that was left behind goes on printing is not waited for."""
+        ends: tuple[tuple[int, Printed], ...] = ((self._stdout, "stdout"), (self._stderr, "stderr"))
+        for fd, stream in ends:
+            for _ in range(MOST_READS):
+                if fd not in self._open or not self._read(fd, stream):
+                    break
+
+    def _exited(self) -> None:
+        while self._channel in self._open and self._receive():
+            pass
+        self._drain()
+        listener, self._listener = self._listener, None
+        if listener:
+            listener.on_death(self._process.exit_code or 0)
+        for fd in list(self._open):
+            self._close(fd)
+        self._on_exit(self)
+
+    def _close(self, fd: int) -> None:
+        if fd in self._open:
+            self._open.discard(fd)
+            if fd == self._channel:
+                asyncio.get_running_loop().remove_writer(fd)
+            self._poller.close(fd)
+
+    @property
+    def _process(self) -> Child:
+        assert self._child  # noqa: S101  nobody has it before it is started
+        return self._child

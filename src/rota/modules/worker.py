@@ -1,0 +1,299 @@
+"""A process that works on runs of modules, one after the other. Started by the server, which it does not outlive."""
+
+import json
+import os
+import queue
+import resource
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import msgspec
+
+from rota.core.entry import Level, encode_message
+from rota.modules.context import Cancelled, Context
+from rota.modules.decorator import Module
+from rota.modules.protocol import (
+    MOST_OUTPUT_BYTES,
+    MOST_STATE_BYTES,
+    AskState,
+    Came,
+    Ended,
+    Frames,
+    FromWorker,
+    Keep,
+    Said,
+    Start,
+    State,
+    Stop,
+    ToWorker,
+    encode,
+)
+from rota.modules.source import BrokenSource, Source, load_source
+
+CHANNEL = 3
+READ_BYTES = 256 * 1024
+_decode = msgspec.msgpack.Decoder(ToWorker).decode
+
+
+class Link:
+    """The socket to the server. Its end is our end: what a dead server's run does would be nobody's."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.starts: queue.SimpleQueue[Start] = queue.SimpleQueue()
+        self.states: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._channel = channel
+        self._sending = threading.Lock()
+        self._current: tuple[str, Any] | None = None
+        self._to_stop = ""
+        threading.Thread(target=self._read, name="rota-link", daemon=True).start()
+
+    def send(self, message: FromWorker) -> None:
+        with self._sending:
+            self._channel.sendall(encode(message))
+
+    @contextmanager
+    def working_on(self, run_id: str, cancel: Any) -> Iterator[None]:
+        self._current = run_id, cancel
+        if self._to_stop == run_id:  # it came while the module was still being loaded
+            cancel()
+        try:
+            yield
+        finally:
+            self._current = None
+
+    def _read(self) -> None:
+        frames = Frames()
+        with suppress(OSError):
+            while data := self._channel.recv(READ_BYTES):
+                for body in frames.feed(data):
+                    self._take(_decode(body))
+        with suppress(OSError):
+            os.killpg(0, signal.SIGKILL)  # what the module has started goes too
+
+    def _take(self, message: ToWorker) -> None:
+        match message:
+            case Start():
+                self.starts.put(message)
+            case State():
+                self.states.put(message.state)
+            case Stop():
+                self._to_stop = message.run_id
+                current = self._current
+                if current and current[0] == message.run_id:
+                    current[1]()
+
+
+class RunChannel:
+    """What a run's context speaks through."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.loaded: bytes | None = None
+
+    def say(self, level: Level, message: str, percent: int | None) -> None:
+        self._link.send(Said(encode_message(level, message, percent), percent))
+
+    def progress(self, percent: int) -> None:
+        self._link.send(Came(percent))
+
+    def get_state(self) -> dict[str, Any]:
+        self._link.send(AskState())
+        state = self._link.states.get()
+        self.loaded = _json(state)
+        return state
+
+    def keep(self, state: dict[str, Any]) -> None:
+        """Raises ValueError for what is no JSON or too large."""
+        self.loaded = encode_state(state)
+        self._link.send(Keep(self.loaded))
+
+
+class Worker:
+    """Loads what it needs when it needs it, and keeps it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._loaded: dict[Source, dict[str, Module]] = {}
+        self._environ = dict(os.environ)
+        self._folder = os.getcwd()  # noqa: PTH109  a Path would be made for each run
+        self._threads = threading.active_count()
+
+    def serve(self) -> None:
+        while True:
+            self._link.send(self._work_on(self._link.starts.get()))
+
+    def _work_on(self, start: Start) -> Ended:
+        channel = RunChannel(self._link)
+        context = Context(
+            channel, run_id=start.run_id, task=start.task, attempt=start.attempt, key=start.key, params=start.params,
+            event=start.event, given=start.given,
+        )  # fmt: skip
+        os.environ.update(start.env)
+        ended = self._carry_out(start, context)
+        ended = _with_state(ended, context, channel)
+        self._tidy()
+        left = self._find_left()
+        return msgspec.structs.replace(ended, left=left) if left else ended
+
+    def _carry_out(self, start: Start, context: Context) -> Ended:
+        try:
+            return Ended(output=_encode_output(self._call(start, context)))
+        except BrokenSource as error:
+            return Ended(error=f"the module cannot be loaded: {error}")
+        except Cancelled:
+            return _CANCELLED
+        except SystemExit as error:
+            return _exited(error)
+        except MemoryError:
+            return Ended(error="out of memory: more than [modules] memory_max allows", traceback=_trace(), left=["memory"])
+        except BaseException as error:
+            # Whatever it is, it is the run's. What asyncio raises is known by its name, for few modules need asyncio.
+            if type(error).__name__ == "CancelledError":
+                return _CANCELLED
+            return Ended(error=_one_line(error), traceback=_trace())
+        finally:
+            _flush()
+
+    def _call(self, start: Start, context: Context) -> Any:
+        module = self._find(start)
+        if module.is_async:
+            import asyncio
+
+            return asyncio.run(self._call_async(start, module, context))
+        with self._link.working_on(start.run_id, context.cancel):
+            return module.call(start.params, context)
+
+    async def _call_async(self, start: Start, module: Module, context: Context) -> Any:
+        import asyncio
+
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task  # noqa: S101  that is what a coroutine runs in
+
+        def cancel() -> None:
+            context.cancel()
+            loop.call_soon_threadsafe(task.cancel)
+
+        with self._link.working_on(start.run_id, cancel):
+            return await module.call(start.params, context)
+
+    def _find(self, start: Start) -> Module:
+        if start.source not in self._loaded:
+            self._loaded[start.source] = load_source(start.source)
+            self._threads = threading.active_count()  # a library may have some of its own
+        found = self._loaded[start.source].get(start.module)
+        if found is None:
+            raise LookupError(f"{start.source.where} has no module {start.module} any more")
+        return found
+
+    def _tidy(self) -> None:
+        """The next run is to find what this one found."""
+        if os.environ != self._environ:
+            for name in os.environ.keys() - self._environ.keys():
+                del os.environ[name]
+            os.environ.update(self._environ)
+        with suppress(OSError):
+            if os.getcwd() != self._folder:  # noqa: PTH109
+                os.chdir(self._folder)
+
+    def _find_left(self) -> list[str]:
+        """What would go on beside the next run, and speak in its name."""
+        left = ["threads"] if threading.active_count() > self._threads else []
+        return [*left, "processes"] if _has_children() else left
+
+
+def encode_state(state: Any) -> bytes:
+    """Raises ValueError for what is no JSON object or too large."""
+    text = _json(state)
+    if not isinstance(state, dict) or len(text) > MOST_STATE_BYTES:
+        raise ValueError(f"the state must be an object of {MOST_STATE_BYTES} bytes of JSON at most")
+    return text
+
+
+def _with_state(ended: Ended, context: Context, channel: RunChannel) -> Ended:
+    state = context.touched_state
+    if state is None:
+        return ended
+    try:
+        text = encode_state(state)
+    except ValueError as error:
+        return ended if ended.error else Ended(error=f"its state cannot be kept: {error}")
+    return ended if text == channel.loaded else msgspec.structs.replace(ended, state=text)
+
+
+def _encode_output(output: Any) -> bytes:
+    """Raises ValueError for what is no JSON or too large."""
+    try:
+        text = _json(output)
+    except ValueError as error:
+        raise ValueError(f"what it returned is not JSON: {error}") from None
+    if len(text) > MOST_OUTPUT_BYTES:
+        raise ValueError(f"what it returned is larger than {MOST_OUTPUT_BYTES} bytes")
+    return text
+
+
+def _json(value: Any) -> bytes:
+    """Raises ValueError."""
+    try:
+        text = msgspec.json.encode(value)
+        text.decode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    else:
+        return text
+
+
+def _exited(error: SystemExit) -> Ended:
+    """As of a program: 0 is well, a text is told."""
+    if error.code in (None, 0):
+        return Ended(output=b"null")
+    return Ended(error=f"sys.exit({json.dumps(error.code, default=str)})")
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())[:2000]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _trace() -> str:
+    """From the module on: how it was called is nobody's concern."""
+    lines = traceback.TracebackException(*sys.exc_info())
+    own = [frame for frame in lines.stack if not frame.filename.startswith(_OWN_FOLDER)]
+    lines.stack = traceback.StackSummary.from_list(own)
+    return "".join(lines.format())
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # it was closed
+            stream.flush()
+
+
+def _has_children() -> bool:
+    try:
+        with open("/proc/thread-self/children", "rb") as children:  # noqa: PTH123  for each run
+            return bool(children.read(1))
+    except OSError:  # a kernel that does not tell
+        return False
+
+
+def main() -> None:
+    """`MEMORY_MAX` in bytes is the one argument; 0: no limit."""
+    os.set_inheritable(CHANNEL, False)
+    memory_max = int(sys.argv[1])
+    if memory_max:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_max, memory_max))
+    link = Link(socket.socket(fileno=CHANNEL))
+    Worker(link).serve()
+
+
+_CANCELLED = Ended(error="Cancelled", cancelled=True)
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep  # noqa: PTH100, PTH120
+
+if __name__ == "__main__":
+    main()
