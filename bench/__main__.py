@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench import (
+    blobs,
     burst,
     create_tasks,
     drain,
@@ -35,6 +36,7 @@ from bench.scratch import keep_all
 Bench = Callable[[bool], list[Figure]]
 
 BENCHES: dict[str, Bench] = {
+    "blobs": blobs.measure,
     "spawn": spawn.measure,
     "burst": burst.measure,
     "lateness": lateness.measure,
