@@ -17,7 +17,7 @@ from rota.config import Settings
 from rota.config.modules import is_path
 from rota.core.errors import Problem
 from rota.core.module import Definition, find_problems
-from rota.modules.builtin import BUILTINS, Builtin
+from rota.modules.builtin import BUILTINS, Builtin, gather_given
 from rota.modules.decorator import find_module
 from rota.modules.describe import Found
 from rota.modules.source import Broken, Source
@@ -29,8 +29,7 @@ READ_S = 20.0
 
 def build_catalogue(settings: Settings, env: Mapping[str, str]) -> "Catalogue":
     """What the settings, the packages and Rota itself bring; nothing is read yet. `env` is that of the modules' processes."""
-    given = {name: builtin.given(settings) for name, builtin in BUILTINS.items()}
-    return Catalogue(settings.modules.paths, given, env)
+    return Catalogue(settings.modules.paths, gather_given(settings), env)
 
 
 class Known(Struct, frozen=True):
@@ -84,6 +83,11 @@ class Catalogue:
 
     async def reread(self) -> list[Broken]:
         return await asyncio.to_thread(self.read)
+
+    def give(self, given: Mapping[str, Mapping[str, Any]]) -> None:
+        """What the runs of built-in modules are given from now on."""
+        self._given = given
+        self._own.clear()
 
     def find(self, name: str) -> Definition | None:
         known = self.find_known(name)

@@ -12,18 +12,15 @@ from rota.modules.engines import open_engine, told
 from rota.modules.records.objecttype import Bound, bind
 
 NAME = "[records]"
-UNDECLARED = (
-    "no records are declared: the settings need [records] with a url, and [records.objecttypes.NAME] for each kind of record"
-)
 
 
 class RecordStore:
     """One connection, one transaction at a time. A context manager that closes it."""
 
     def __init__(self, records: Records) -> None:
-        """Raises Unavailable that says what to configure."""
+        """The settings must declare a database. Raises Unavailable if it cannot be opened."""
         if records.url is None:
-            raise Unavailable(UNDECLARED)
+            raise Unavailable(f"{NAME} has no url")
         self._engine = open_engine(records.url.reveal(), NAME)
         self._records = records
         self.batch = records.batch
