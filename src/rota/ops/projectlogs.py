@@ -1,7 +1,7 @@
 """The logs of projects' runs: entries that workers bring, the whole text with the runs before, filters, and following."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from rota.ops import outside
 from rota.ops.context import Rota
 from rota.ops.projectruns import Found, Place, find, tell_followers
 from rota.ops.runlogs import wait_for_growth
-from rota.store import projectruns
+from rota.store import projectruns, projecttasks, tasks
 from rota.store.database import Connection
 
 MOST_ANCESTORS = 10
@@ -120,9 +120,22 @@ async def send_command(rota: Rota, place: Place, method: str, params: dict[str, 
     tell_followers(rota, place.run_id)
 
 
-async def open_log(rota: Rota, place: Place) -> AsyncIterator[bytes]:
+async def open_log(rota: Rota, place: Place) -> AsyncGenerator[bytes]:
     """The text of a run's log, behind that of the runs which it goes on with: an object a line. Raises NotFound, at once."""
-    return _text(await rota.database.read(lambda c: _chain(c, rota, place)))
+    found, ancestors = await rota.database.read(lambda c: _with_ancestors(c, find(c, place)))
+    return _text(_readers(rota, found.task, ancestors))
+
+
+async def open_linked_log(rota: Rota, task_id: str, run_id: str) -> AsyncGenerator[bytes]:
+    """The same for whoever has a link to it. Raises NotFound, at once."""
+
+    def read(c: Connection) -> tuple[Task, list[ProjectRun]]:
+        run, about = projectruns.find_project_run(c, task_id, run_id), projecttasks.find_project_task(c, task_id)
+        if run is None or about is None:
+            raise NotFound(f"there is no run {run_id}")
+        return tasks.get_task(c, task_id), _ancestry(c, run)
+
+    return _text(_readers(rota, *(await rota.database.read(read))))
 
 
 async def read_session(rota: Rota, place: Place, wanted: Wanted) -> Session:
@@ -195,19 +208,26 @@ def _line(entry: Entry) -> bytes:
     return _encode(entry) + b"\n"
 
 
-def _chain(c: Connection, rota: Rota, place: Place) -> list[tuple[LogReader, str]]:
-    """The logs of a run and those it goes on with, the first of them first."""
-    found = find(c, place)
-    chain, run = [found.run], found.run
+def _with_ancestors(c: Connection, found: Found) -> tuple[Found, list[ProjectRun]]:
+    return found, _ancestry(c, found.run)
+
+
+def _ancestry(c: Connection, run: ProjectRun) -> list[ProjectRun]:
+    """A run and those that it goes on with, the first of them first; never in a circle."""
+    chain = [run]
     while run.resumes_id is not None and len(chain) <= MOST_ANCESTORS:
-        earlier = projectruns.find_project_run(c, place.task_id, run.resumes_id)
+        earlier = projectruns.find_project_run(c, run.run.task_id, run.resumes_id)
         if earlier is None or earlier.id in {each.id for each in chain}:
             break
         chain.append(run := earlier)
-    return [(_reader(rota, each, found.task), each.id) for each in reversed(chain)]
+    return chain[::-1]
 
 
-async def _text(chain: Sequence[tuple[LogReader, str]]) -> AsyncIterator[bytes]:
+def _readers(rota: Rota, task: Task, chain: Sequence[ProjectRun]) -> list[tuple[LogReader, str]]:
+    return [(_reader(rota, each, task), each.id) for each in chain]
+
+
+async def _text(chain: Sequence[tuple[LogReader, str]]) -> AsyncGenerator[bytes]:
     for reader, run_id in chain:
         chunk = Chunk([], 0, is_end=False)
         while not chunk.is_end:

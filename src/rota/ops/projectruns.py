@@ -1,7 +1,7 @@
 """Runs of projects: read, changed by their workers, held to their schema, cancelled. Every transition goes through `_move`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from rota.core.actor import Actor
+from rota.core.artifact import Artifact
 from rota.core.errors import Conflict, Invalid, NotFound
 from rota.core.outcome import Outcome
 from rota.core.projectrun import (
@@ -29,7 +30,7 @@ from rota.ops.context import Rota
 from rota.ops.outside import Done
 from rota.ops.projectoutput import find_misfit
 from rota.ops.projecttasks import get_visible_task
-from rota.store import leases, projectruns, runs, tasks
+from rota.store import artifacts, leases, projectruns, runs, tasks
 from rota.store.database import Connection
 from rota.store.projectruns import Page
 from rota.store.projects import Project
@@ -94,6 +95,11 @@ async def list_runs(rota: Rota, actor: Actor, project: Project, task_id: str, *,
 async def get_run(rota: Rota, place: Place) -> ProjectRun:
     """Raises NotFound."""
     return (await rota.database.read(lambda c: find(c, place))).run
+
+
+async def list_manifests(rota: Rota, found: Sequence[ProjectRun]) -> dict[str, list[Artifact]]:
+    """The artifacts of these runs, which the asker has been shown, by run."""
+    return await rota.database.read(lambda c: artifacts.list_manifests(c, [run.id for run in found]))
 
 
 def find(c: Connection, place: Place, *, for_update: bool = False) -> Found:
@@ -197,13 +203,18 @@ def _apply(c: Connection, rota: Rota, place: Place, found: Found, change: Change
         branch=run.branch if change.branch is UNSET else change.branch,
         stage=run.stage if change.stage is UNSET else change.stage,
         told_error=run.told_error if change.error_message is UNSET else change.error_message,
-        told_output=run.told_output if change.output is UNSET else merge_output(run.told_output, change.output),
+        told_output=run.told_output if change.output is UNSET else _merged(run.told_output, change.output),
         told_state=change_state(run.told_state, change.state, change.state_remove_keys, change.state_append),
     )
     status = None if change.status is UNSET else change.status
     if change.environment == "local" and run.environment == "cloud" and status not in TERMINAL:
         return _bring_home(c, rota, place, found._replace(run=replace(told, environment="local")), status, now)
     return _move(c, rota, place, found._replace(run=told), status, now)
+
+
+def _merged(before: Any, given: Any) -> Any:
+    """As PATCH has it: null takes the place too."""
+    return None if given is None else merge_output(before, given)
 
 
 def _bring_home(c: Connection, rota: Rota, place: Place, found: Found, status: Status | None, now: datetime) -> Moved:
