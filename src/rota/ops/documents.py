@@ -16,7 +16,9 @@ from rota.core.request import check_http
 from rota.core.schedule import ManualSchedule
 from rota.core.task import TaskSpec
 from rota.core.work import Agent, Compose, Http, Pipeline, Shell
+from rota.modules.catalogue import Catalogue
 from rota.ops import reading
+from rota.ops.modules import check_module
 from rota.tools import Toolbox
 
 
@@ -49,7 +51,9 @@ def merge(document: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def check_spec(actor: Actor, spec: TaskSpec, tools: Toolbox, *, now: datetime, default_timezone: str) -> Opening:
+def check_spec(
+    actor: Actor, spec: TaskSpec, tools: Toolbox, modules: Catalogue, *, now: datetime, default_timezone: str
+) -> Opening:
     """Where the planning of a document that counts from now begins.
 
     Raises Forbidden if the actor may not have such a task, and Invalid at `body.<field>` if it cannot work.
@@ -64,6 +68,7 @@ def check_spec(actor: Actor, spec: TaskSpec, tools: Toolbox, *, now: datetime, d
         *_check_compose(spec),
         *_check_calls(spec, tools),
         *check_pipeline(actor, spec, tools),
+        *check_module(actor, spec, modules),
     ]
     opening = Opening(now, None)
     try:

@@ -14,6 +14,7 @@ from rota.core.run import Run, Trigger
 from rota.core.task import Task
 from rota.ops import access, audit, reading
 from rota.ops.context import Rota
+from rota.ops.modules import check_given
 from rota.store import idempotency, runs
 from rota.store.database import Connection
 from rota.store.runs import NewRun
@@ -46,7 +47,7 @@ async def start_task(
 ) -> Start:
     """Make a run of a task; it starts as soon as its policy lets it.
 
-    params           over the task's own defaults; what `inputs` of the task does not allow is Invalid at `body.params.<key>`
+    params           over the task's own defaults; what its `inputs` or its module do not allow is Invalid at `body.params.<key>`
     idempotency_key  the same key with the same request answers the same run; with another one it is a Conflict
     beside           writes what a surface keeps with the run, in the same transaction
 
@@ -64,6 +65,7 @@ async def start_task(
         if earlier is not None:
             return Start(earlier, True), task
         check_startable(task)
+        check_given(rota.modules, task, given)
         runs.insert_runs(c, [new])
         beside(c, new.run)
         audit.note(c, rota, actor, "task.run_now", task.id, run_id=new.run.id)

@@ -41,7 +41,7 @@ async def create_task(
     that name, Duplicate as `single` says, and NotFound for an owner who is not there.
     """
     now = rota.clock.now()
-    opening = documents.check_spec(actor, spec, rota.tools, now=now, default_timezone=rota.default_timezone)
+    opening = documents.check_spec(actor, spec, rota.tools, rota.modules, now=now, default_timezone=rota.default_timezone)
     task = Task(
         id=rota.ids.new(),
         spec=spec,
@@ -197,7 +197,7 @@ def change_document(c: Connection, rota: Rota, actor: Actor, task: Task, change:
     if document is None:
         raise NotFound(f"there is no task {task.id}")
     spec = documents.read_change(document, change)
-    opening = documents.check_spec(actor, spec, rota.tools, now=now, default_timezone=rota.default_timezone)
+    opening = documents.check_spec(actor, spec, rota.tools, rota.modules, now=now, default_timezone=rota.default_timezone)
     moved = (spec.schedule, spec.policy.dst) != (task.spec.schedule, task.spec.policy.dst)
     merged = documents.merge(document, change)
     changed = tasks.update_spec(c, task.id, merged, version=task.version, anchor_at=now if moved else None, updated_at=now)

@@ -9,6 +9,7 @@ import structlog
 from msgspec import Struct
 
 from rota import __version__
+from rota.archive import refuse_moved
 from rota.blobs import build_blobs
 from rota.bus import Bus
 from rota.clock import Clock, SystemClock
@@ -40,7 +41,6 @@ from rota.executors import (
 from rota.executors.environment import inherited
 from rota.ids import Ids
 from rota.logs import RunLogs
-from rota.modules.catalogue import Catalogue, build_catalogue
 from rota.modules.pool import Pool, build_pool
 from rota.ops.context import Rota
 from rota.ops.door import Door
@@ -50,6 +50,7 @@ from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.runners import LocalRunner, LogGrowth, ProcessLedger
 from rota.senders import build_senders
+from rota.server.modules import read_again, read_modules
 from rota.server.source import Source
 from rota.server.units import Units
 from rota.store.database import Database, open_database
@@ -87,8 +88,7 @@ class Parts(Struct, kw_only=True):
 
     async def renew_modules(self) -> None:
         """Modules are read again, and loaded again by whoever works on them from now on."""
-        for broken in await self.rota.modules.reread():
-            log.error("a module cannot be used", where=broken.where, why=broken.message)
+        await read_again(self.rota.modules, [unit.spec for unit in self.units.all])
         self.pool.renew()
 
     def tell_by(self, loaded: Loaded) -> None:
@@ -171,7 +171,7 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
         own_log=own_log,
         machine=Machine(clock, bus, units.origin),
         capabilities={"docker": Docker(os.environ).find_problem},
-        modules=_modules(settings),
+        modules=read_modules(settings, [unit.spec for unit in units.all]),
         tools=build_toolbox(settings, outgoing),
     )
 
@@ -182,17 +182,15 @@ def _surroundings(rota: Rota, outgoing: Outgoing) -> Surroundings:
     )
 
 
-def _modules(settings: Settings) -> Catalogue:
-    """One that is broken keeps none of the others from being served."""
-    catalogue = build_catalogue(settings, inherited(os.environ))
-    for broken in catalogue.read():
-        log.error("a module cannot be used", where=broken.where, why=broken.message)
-    return catalogue
-
-
 def _database(settings: Settings) -> Database:
     url = settings.server.database
-    return open_database(url.reveal() if url else settings.server.data / DATABASE, sole_server=True)
+    database = open_database(url.reveal() if url else settings.server.data / DATABASE, sole_server=True)
+    try:
+        database.run(refuse_moved, write=False)
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def _door(settings: Settings, clock: Clock) -> Door:
