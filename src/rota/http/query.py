@@ -28,17 +28,22 @@ def read_query(model: type[T], raw: bytes, *, lenient: bool = False) -> T:
     return query
 
 
-def _fields(raw: bytes) -> dict[str, Any]:
+def read_form(model: type[T], raw: bytes) -> T:
+    """A form as a struct of texts. Raises Invalid at `body.<field>`."""
+    return reading.convert(_fields(raw, "body"), model, "body", strict=False)
+
+
+def _fields(raw: bytes, at: str = "query") -> dict[str, Any]:
     try:
         pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise Invalid.at("query", f"has more than {MOST_FIELDS} fields") from None
+        raise Invalid.at(at, f"has more than {MOST_FIELDS} fields") from None
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise Invalid.at(f"query.{name[:100]}", "is given twice")
+            raise Invalid.at(f"{at}.{name[:100]}", "is given twice")
         if "\x00" in name or "\x00" in value:
-            raise Invalid.at("query", "must not contain a NUL character")
+            raise Invalid.at(at, "must not contain a NUL character")
         fields[name] = value
     return fields
 

@@ -15,7 +15,7 @@ from rota.http.address import peer_of
 from rota.http.auth import Authenticate, is_local
 from rota.http.errors import MethodNotAllowed, NoSuchPath, RenderError, UnsupportedMediaType, answer_error, log
 from rota.http.limits import MAX_BODY, ClientGone, read_body
-from rota.http.query import read_query
+from rota.http.query import read_form, read_query
 from rota.http.reply import EventReply, PieceReply, Reply
 from rota.http.sse import send_events
 from rota.http.streams import StreamLimit
@@ -25,6 +25,7 @@ from rota.ops.context import Rota
 NOBODY = Actor(id="nobody", name="nobody", kind="user")
 EVENT_STREAM = "text/event-stream"
 JSON_TYPES = (b"application/json", b"application/merge-patch+json")
+FORM_TYPE = b"application/x-www-form-urlencoded"
 
 
 class Ask(NamedTuple):
@@ -53,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     body        type of the JSON body; None where there is none
     body_optional  an absent body means one without any fields
+    is_form     the body is a form and not JSON; fields that its type does not know are passed over
     shown_body  the type that describes the body, where it is read as a plain document
     reply       type of the JSON answer; None for no content
     errors      statuses it may answer beside those every route may
@@ -69,6 +71,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     summary: str
     body: Any = None
     body_optional: bool = False
+    is_form: bool = False
     shown_body: Any = None
     query: Any = None
     reply: Any = None
@@ -90,6 +93,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.body is None:
             return None
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if self.is_form:
+            return await self._read_form(receive, headers, media_type)
         if media_type and media_type not in JSON_TYPES:
             raise UnsupportedMediaType(
                 f"send JSON, not {media_type.decode('latin-1')[:100]}", hint="Content-Type: application/json"
@@ -100,6 +105,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         elif not media_type:
             raise UnsupportedMediaType("say that the body is JSON", hint="Content-Type: application/json")
         return reading.decode(self.decoder, raw)
+
+    async def _read_form(self, receive: Receive, headers: dict[bytes, bytes], media_type: bytes) -> Any:
+        if media_type != FORM_TYPE:
+            raise UnsupportedMediaType("send a form", hint="Content-Type: application/x-www-form-urlencoded")
+        return read_form(self.body, await read_body(headers, receive, self.most))
 
 
 class Endpoint:

@@ -20,5 +20,10 @@ async def revoke_token(rota: Rota, token_id: str, expires_at: datetime, *, actor
     await rota.database.write(write)
 
 
+async def use_up(rota: Rota, token_id: str, expires_at: datetime) -> bool:
+    """Take back a token that is good for one use; False if that was its second."""
+    return await rota.database.write(lambda c: revocations.insert_revocation(c, token_id, expires_at))
+
+
 async def is_revoked(rota: Rota, token_id: str) -> bool:
     return await rota.database.read(lambda c: revocations.is_revoked(c, token_id))

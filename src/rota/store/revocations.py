@@ -10,8 +10,9 @@ FIND = "SELECT 1 FROM revoked_tokens WHERE id = ?"
 PRUNE = "DELETE FROM revoked_tokens WHERE expires_at < ?"
 
 
-def insert_revocation(c: Connection, token_id: str, expires_at: datetime) -> None:
-    c.run(INSERT, (token_id, to_us(expires_at)))
+def insert_revocation(c: Connection, token_id: str, expires_at: datetime) -> bool:
+    """Whether it was good until now."""
+    return c.run(INSERT, (token_id, to_us(expires_at))) == 1
 
 
 def is_revoked(c: Connection, token_id: str) -> bool:

@@ -12,7 +12,7 @@ from rota.http.mounts import Mounts, with_mounted
 from rota.ops.context import Rota
 from rota.store import pushing
 from rota.store.database import Connection
-from rota.surfaces import mcp, native, nla, ordinaut, posthog, runwisp, storage
+from rota.surfaces import fylr, mcp, native, nla, ordinaut, posthog, runwisp, storage
 from rota.surfaces.ordinaut.auth import TokenKeeper, by_token
 
 Surface = Callable[[Rota], ASGIApp]
@@ -28,6 +28,7 @@ SURFACES: dict[str, Surface] = {
     "native": native.app,
     "runwisp": runwisp.app,
     "ordinaut": ordinaut.app,
+    "fylr": fylr.app,
     "nla": nla.app,
     "posthog": posthog.app,
     "mcp": assistants,
