@@ -77,7 +77,7 @@ def openai(*words: str, uses: Sequence[tuple[str, str, dict[str, Any]]] = (), en
         text = json.dumps(arguments)
         deltas.append({"tool_calls": [{"index": index, "id": use_id, "function": {"name": name, "arguments": text[:3]}}]})
         deltas.append({"tool_calls": [{"index": index, "function": {"arguments": text[3:]}}]})
-    chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     if ends:
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls" if uses else "stop"}]})
         chunks.append({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 12, "total_tokens": 19}})

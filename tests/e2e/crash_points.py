@@ -12,6 +12,7 @@ from rota.engine.dispatcher import Dispatcher
 from rota.engine.rescuer import Rescuer
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
+from rota.executors.chain import ChainAttempt
 from rota.executors.pipeline import Progress
 from rota.logs import LogWriter
 from rota.ops import events, installation, starts
@@ -94,6 +95,8 @@ POINTS: dict[str, Trap] = {
     # A pipeline
     "step done, not written": before(steps, "insert_step"),
     "step written, next not begun": after(Progress, "finish", lambda _: True),
+    # An agent
+    "node written, next not begun": after(ChainAttempt, "_finish", lambda _: True),
     # An event, and a reload
     "event stored, not committed": after(fanout, "publish", bool),
     "event committed with its runs, not dispatched": after(events, "publish_event"),
