@@ -91,6 +91,26 @@ def test_what_is_prepared_uploaded_and_finalized_is_given_to_one_run(rota: Rota)
     asked(rota, talk)
 
 
+def test_a_run_is_made_with_its_artifacts_or_not_at_all(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        task_id = (await who.owner.task(title="a"))["id"]
+        one, two = await staged(who, task_id), await staged(who, task_id, b"x", name="b.txt", content_type="")
+        wanted = {"pending_user_artifact_ids": [two["id"], one["id"], two["id"]]}
+        task = await who.owner.post(f"/tasks/{task_id}/run", wanted)
+        assert task["latest_run"]["artifacts"] == [two, one]
+        fresh = await staged(who, task_id)
+        refused = await who.owner.post(f"/tasks/{task_id}/run", {"pending_user_artifact_ids": [fresh["id"], one["id"], "x"]}, 400)
+        assert refused == {
+            "detail": "Some pending_user_artifact_ids are invalid or expired",
+            "missing_artifact_ids": [one["id"], "x"],
+        }
+        assert (await who.owner.get(f"/tasks/{task_id}/runs"))["count"] == 1
+        again = await who.owner.post(f"/tasks/{task_id}/run", {"pending_user_artifact_ids": [fresh["id"]]})
+        assert again["latest_run"]["artifacts"] == [fresh]
+
+    asked(rota, talk)
+
+
 def test_names_are_reduced_and_types_and_sizes_held_to(rota: Rota) -> None:
     async def talk(who: People) -> None:
         task_id = (await who.owner.task(title="a"))["id"]
