@@ -12,8 +12,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rota.core.errors import Conflict, NotFound
-from rota.core.projectentry import Entry, console, find_idle, is_after, is_kept, notification, read_entry, type_of
+from rota.core.projectentry import (
+    AWAITING_INPUT,
+    TURN_COMPLETE,
+    Entry,
+    console,
+    find_idle,
+    is_after,
+    is_kept,
+    method_of,
+    notification,
+    read_entry,
+    type_of,
+)
 from rota.core.projectrun import ProjectRun, inactivity_s
+from rota.core.push import Happening, Kind
 from rota.core.task import Task
 from rota.logs import LogLine, LogName, LogReader
 from rota.logs.follow import PAGE_BYTES, PAGE_LINES
@@ -21,11 +34,12 @@ from rota.ops import outside
 from rota.ops.context import Rota
 from rota.ops.projectruns import Found, Place, find, tell_followers
 from rota.ops.runlogs import wait_for_growth
-from rota.store import projectruns, projecttasks, tasks
+from rota.store import projectruns, projecttasks, pushing, tasks
 from rota.store.database import Connection
 
 MOST_ANCESTORS = 10
 USER_MESSAGE = "user_message"
+PUSHED: dict[str | None, Kind] = {TURN_COMPLETE: "turn_completed", AWAITING_INPUT: "awaiting_input"}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -88,11 +102,16 @@ async def append_entries(rota: Rota, place: Place, entries: Sequence[Entry]) -> 
     _append(rota, found, [entry for entry in entries if is_kept(entry)])
     now = rota.clock.now()
 
-    def write(c: Connection) -> ProjectRun:
+    def write(c: Connection) -> tuple[ProjectRun, int]:
         again = find(c, place, for_update=True)
-        return again.run if again.run.is_over else _heard(c, rota, place, again, find_idle(entries), now)
+        if again.run.is_over:
+            return again.run, 0
+        told = pushing.tell_devices(c, rota.rules.push, _happenings(again.run, entries), rota.ids, now)
+        return _heard(c, rota, place, again, find_idle(entries), now), told
 
-    run = await rota.database.write(write)
+    run, told = await rota.database.write(write)
+    if told:
+        rota.bus.wake("notifier")
     tell_followers(rota, place.run_id)
     return run
 
@@ -195,6 +214,12 @@ def _heard(c: Connection, rota: Rota, place: Place, found: Found, is_idle: bool 
     after = replace(run, told_at=now)
     projectruns.put_project_run(c, after)
     return after
+
+
+def _happenings(run: ProjectRun, entries: Sequence[Entry]) -> list[Happening]:
+    """What the creator of the task is to hear: that a turn is over, or that somebody has to answer."""
+    kinds = dict.fromkeys(PUSHED[method] for entry in entries if (method := method_of(entry)) in PUSHED)
+    return [Happening(run.id, run.run.task_id, kind) for kind in kinds]
 
 
 def _append(rota: Rota, found: Found, entries: Sequence[Entry]) -> None:
