@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from msgspec import Struct
 from rota.core.errors import Conflict
 from rota.modules.engines import open_engine, told
 
+Into = Callable[[], AbstractContextManager[BinaryIO]]
 BATCH = 1000
 # Statements whose rows PostgreSQL can hand over bit by bit.
 _READS = re.compile(r"\s*(select|values|table)\b", re.IGNORECASE)
@@ -31,7 +32,7 @@ def run_statement(
     statement: str,
     values: Mapping[str, Any],
     *,
-    into: Callable[[], AbstractContextManager[BinaryIO]] | None = None,
+    into: Into | None = None,
     most_rows: int = 1_000_000,
     check: Callable[[], None] = lambda: None,
 ) -> Done:
@@ -50,18 +51,22 @@ def run_statement(
         with told(name), engine.begin() as connection:
             if _READS.match(statement):
                 connection = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
-            result = connection.execute(text, dict(values))
-            if not result.returns_rows:
-                return Done(max(0, result.rowcount), None)
-            counted = _Counted(result, most_rows, check)
-            if into is None:
-                counted.exhaust()
-            else:
-                with into() as file:
-                    counted.write(file)
-            return Done(counted.rows, counted.columns)
+            with closing(connection.execute(text, dict(values))) as result:
+                return _take(result, into, most_rows, check)
     finally:
         engine.dispose()
+
+
+def _take(result: sa.CursorResult[Any], into: Into | None, most_rows: int, check: Callable[[], None]) -> Done:
+    if not result.returns_rows:
+        return Done(max(0, result.rowcount), None)
+    counted = _Counted(result, most_rows, check)
+    if into is None:
+        counted.exhaust()
+    else:
+        with into() as file:
+            counted.write(file)
+    return Done(counted.rows, counted.columns)
 
 
 class _Counted:

@@ -41,6 +41,7 @@ from rota.executors import (
 from rota.executors.environment import inherited
 from rota.ids import Ids
 from rota.logs import RunLogs
+from rota.modules.builtin import gather_given
 from rota.modules.pool import Pool, build_pool
 from rota.ops.context import Rota
 from rota.ops.door import Door
@@ -92,7 +93,8 @@ class Parts(Struct, kw_only=True):
         self.pool.renew()
 
     def tell_by(self, loaded: Loaded) -> None:
-        """Who is told of what, and how, is what these settings say."""
+        """Who is told of what, and how, is what these settings say; modules that mail do so by these servers."""
+        self.rota.modules.give(gather_given(self.settings, loaded.notifying.notifiers))
         self.engine.rules = self.rota.rules = build_rules(
             loaded.settings.notify, loaded.notifying, build_push(loaded.settings.posthog_push)
         )
