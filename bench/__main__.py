@@ -13,6 +13,7 @@ import msgspec
 from bench import (
     blobs,
     burst,
+    callbacks,
     create_tasks,
     drain,
     idle,
@@ -50,6 +51,7 @@ BENCHES: dict[str, Bench] = {
     "drain": drain.measure,
     "pipeline": pipeline.measure,
     "ordinaut": ordinaut.measure,
+    "callbacks": callbacks.measure,
     "runwisp": runwisp.measure,
     "store": store.measure,
 }
