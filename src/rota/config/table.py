@@ -1,5 +1,7 @@
 """The settings of the server: the one table that parsing, environment, flags and the reference page are made from."""
 
+import re
+
 from msgspec import Struct
 
 from rota.config.kinds import (
@@ -19,10 +21,12 @@ from rota.config.kinds import (
     integer,
     list_of,
     matching,
+    text_kind,
 )
 from rota.config.modules import MODULE_PLACES
 from rota.config.notify_keys import SECRET_URL, TARGET
 from rota.config.quantities import duration, seconds, size
+from rota.config.secret import Secret
 
 
 class Setting(Struct, frozen=True):
@@ -53,6 +57,15 @@ def _no_auth_text(text: str) -> bool:
 
 
 NO_AUTH = Kind("1 or true", BOOLEAN.parse, _no_auth_text)
+
+
+def _vapid_key(text: str) -> Secret:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", text):
+        raise BadValue("must be 32 bytes in base64url")
+    return Secret(text)
+
+
+VAPID_KEY = text_kind("base64url, kept secret", _vapid_key)
 URL_OR_MAIL = matching(
     "`mailto:…` or `https://…`", r"(mailto:[^\s@]+@[^\s@]+|https://\S+)", "mailto: and a mail address, or an https URL"
 )
@@ -430,7 +443,7 @@ TABLE = (
     Setting(
         "posthog.push",
         "vapid_key",
-        SECRET,
+        VAPID_KEY,
         None,
         "Private key for web push: 32 bytes in base64url. Where it is set, devices of the platform `web` are told by web push.",
         ("ROTA_POSTHOG_PUSH_VAPID_KEY",),

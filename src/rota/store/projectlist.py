@@ -125,14 +125,14 @@ def _where(c: Connection, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
 def _of_repository(wanted: Wanted) -> Iterable[tuple[str, tuple[Any, ...]]]:
     if wanted.organization is not None:
         prefix = f"{wanted.organization.lower()}/"
-        yield "SUBSTR(t.repository, 1, ?) = ?", (len(prefix), prefix)
+        yield "SUBSTR(t.repository, 1, CAST(? AS INTEGER)) = ?", (len(prefix), prefix)
     if wanted.repository is None:
         return
     asked = wanted.repository.lower()
     if "/" in asked:
         yield "t.repository = ?", (asked,)
     else:
-        yield "SUBSTR(t.repository, LENGTH(t.repository) - ?) = ?", (len(asked), f"/{asked}")
+        yield "SUBSTR(t.repository, LENGTH(t.repository) - CAST(? AS INTEGER)) = ?", (len(asked), f"/{asked}")
 
 
 def _found(c: Connection, text: str) -> tuple[str, tuple[Any, ...]]:

@@ -32,7 +32,7 @@ class Client:
             options["json"] = body
         return await self.http.request(method, whole, **options)
 
-    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+    async def get(self, path: str, status: int = 200, /, **query: Any) -> Any:
         return self._read(await self.ask("GET", path, params=query or None), status)
 
     async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
@@ -53,7 +53,7 @@ class Client:
         return [task["title"] for task in (await self.get("/tasks", **query))["results"]]
 
     def _read(self, reply: httpx.Response, status: int) -> Any:
-        assert reply.status_code == status, reply.text
+        assert reply.status_code == status, reply.text[:500]
         return reply.json() if reply.content else None
 
 
