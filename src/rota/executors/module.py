@@ -72,6 +72,8 @@ class ModuleExecutor:
         return worker or await self._wait_for_one(context, realm)
 
     async def _wait_for_one(self, context: Context, realm: str) -> WorkerProcess | None:
+        if self._pool.is_full:
+            context.note("waits until another run of a module has ended: all workers are busy")
         taking, stop = asyncio.ensure_future(self._pool.take(realm)), asyncio.ensure_future(context.stop.wait())
         try:
             await asyncio.wait((taking, stop), return_when=asyncio.FIRST_COMPLETED)
