@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from rota.core.actor import Actor
-from rota.core.errors import Conflict
+from rota.core.errors import Conflict, Invalid
 from rota.core.run import Run
 from rota.core.task import Status, Task, TaskSpec
 from rota.ops import audit, ends, moduletasks
@@ -50,6 +50,7 @@ async def create_task(rota: Rota, actor: Actor, spec: TaskSpec, beginning: Begin
     `system.task`.
     """
     actor.require("system.task")
+    _check_whole(rota, msgspec.to_builtins(spec.executor))
     stored: list[Shown] = []
     started: list[Run] = []
 
@@ -133,6 +134,8 @@ def _change(c: Connection, rota: Rota, actor: Actor, before: Shown, change: Chan
     if not isinstance(change.beginning, UnsetType):
         schedule = change.beginning.schedule
         document = {**document, "schedule": None if schedule is None else msgspec.to_builtins(schedule)}
+    if "executor" in document:
+        _check_whole(rota, document["executor"])
     task = task_ops.change_document(c, rota, actor, task, document, now)
     dropped, started = list[Run](), list[Run]()
     if not isinstance(change.beginning, UnsetType):
@@ -155,6 +158,13 @@ def _follow(c: Connection, rota: Rota, actor: Actor, task: Task, beginning: Begi
     new = NewRun.of(task, rota.ids.new(), "api", now, due_at=beginning.start_at, actor_id=actor.id)
     runs.insert_runs(c, [new])
     return [new.run]
+
+
+def _check_whole(rota: Rota, executor: dict[str, Any]) -> None:
+    """Runs are given no params of their own here, so nothing may be missing. Raises Invalid at `body.executor.params.<name>`."""
+    problems = rota.modules.check(executor["module"], executor.get("params", {}), "body.executor.params")
+    if problems:
+        raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
 
 
 def _check_idle(shown: Shown) -> None:

@@ -35,7 +35,7 @@ class User(Struct):
         assert reply.status_code == status, reply.text
         return reply.json()
 
-    async def create(self, status: int = 200, **fields: Any) -> Any:
+    async def create(self, status: int = 200, /, **fields: Any) -> Any:
         """A task that sleeps, if nothing else is said; its wrapper."""
         return await self.ask("POST", body={"task": {"task_module": "sleep", **fields}}, status=status)
 
@@ -45,7 +45,7 @@ class User(Struct):
     async def get(self, task: dict[str, Any]) -> Any:
         return (await self.ask("GET", f"/{task['_id']}"))["task"]
 
-    async def patch(self, task: dict[str, Any], status: int = 200, **fields: Any) -> Any:
+    async def patch(self, task: dict[str, Any], status: int = 200, /, **fields: Any) -> Any:
         """From the version that is given."""
         body = {"task": {"_version": task["_version"] + 1, **fields}}
         return await self.ask("PATCH", f"/{task['_id']}", body, status)
@@ -53,9 +53,11 @@ class User(Struct):
     async def until(self, task: dict[str, Any], *statuses: str) -> Any:
         """The task, once it stands so."""
         async with asyncio.timeout(ENDED_S):
-            while (found := await self.get(task))["status"] not in statuses:
+            while True:
+                found = await self.get(task)
+                if found["status"] in statuses:
+                    return found
                 await asyncio.sleep(0.01)
-        return found
 
 
 class People(Struct):
