@@ -190,6 +190,28 @@ def test_the_receiver_says_when_to_try_again(play: Callable[..., None]) -> None:
     play(act, [answer(429, Retry_After="30"), answer(204)])
 
 
+async def answer_late(writer: asyncio.StreamWriter) -> None:
+    """Success, but when nobody waits for it any more."""
+    await asyncio.sleep(0.5)
+    await answer(204)(writer)
+
+
+@pytest.mark.parametrize("bad", [answer_late, hang, trickle])
+def test_what_answers_too_late_has_not_been_told_and_is_told_again(play: Callable[..., None], bad: Any) -> None:
+    async def act(scene: Scene) -> None:
+        scene.notifier._senders = {"webhook": WebhookSender(Outgoing(Guard("allow")), timeout_s=0.2)}
+        scene.end()
+        await scene.notifier.drain()
+        (delivery,) = scene.deliveries()
+        assert (delivery.status, delivery.attempts) == ("waiting", 1)
+        assert delivery.error == "no answer within 0.2 s"
+        await scene.pass_time(1)
+        (delivery,) = scene.deliveries()
+        assert (delivery.status, delivery.attempts) == ("delivered", 2)
+
+    play(act, [bad, answer(204)])
+
+
 @pytest.mark.parametrize("bad", [answer(410), answer(400), answer(302, Location="http://127.0.0.1/")])
 def test_what_would_be_refused_again_is_given_up_at_once_and_rings_the_bell(play: Callable[..., None], bad: Any) -> None:
     async def act(scene: Scene) -> None:
@@ -245,6 +267,24 @@ def test_a_receiver_that_hangs_holds_up_nobody_else(play: Callable[..., None]) -
         assert [len(receiver.received) for receiver in scene.receivers] == [2, 2, 20]
 
     play(act, [hang], [trickle], [answer(204)])
+
+
+def test_a_secret_is_rotated_without_a_word_lost(play: Callable[..., None]) -> None:
+    """First the old one, then both, the new one first, and in the end the new one alone."""
+
+    async def act(scene: Scene) -> None:
+        old, new = SECRETS
+        for secrets, known in (([old], {old}), ([new, old], {old, new}), ([new], {new})):
+            url = Secret(f"{scene.receivers[0].url}/hook")
+            scene.notifier._letters.use(
+                [Somebody(id="r0", type="webhook", values={"url": url, "secret": [*map(Secret, secrets)]})]
+            )
+            scene.end()
+            await scene.pass_time(101)
+            told = scene.receivers[0].received[-1]
+            assert {secret for secret in SECRETS if _verify(secret, told.headers, told.body)} == known
+
+    play(act, [answer(204)])
 
 
 def test_a_pass_that_finds_nothing_waits_for_the_next_moment(play: Callable[..., None]) -> None:

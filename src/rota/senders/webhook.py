@@ -13,10 +13,14 @@ ANSWER_BYTES = 4096
 
 
 class WebhookSender:
-    """A receiver that takes its time, sends without end or answers nonsense costs one try and no more."""
+    """A receiver that takes its time, sends without end or answers nonsense costs one try and no more.
 
-    def __init__(self, outgoing: Outgoing) -> None:
+    timeout_s  how long a whole try may take
+    """
+
+    def __init__(self, outgoing: Outgoing, timeout_s: float = TIMEOUT_S) -> None:
         self._outgoing = outgoing
+        self._timeout_s = timeout_s
 
     async def send(self, endpoint: Endpoint, parcel: Parcel, now: datetime) -> Sent:
         headers = {"content-type": "application/json", **endpoint.headers, **sign(endpoint, parcel, now)}
@@ -27,7 +31,7 @@ class WebhookSender:
                 headers,
                 parcel.body,
                 trusted=endpoint.trusted,
-                timeout_s=TIMEOUT_S,
+                timeout_s=self._timeout_s,
                 max_bytes=ANSWER_BYTES,
             )
         except Refused as refusal:
