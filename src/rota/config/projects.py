@@ -14,7 +14,7 @@ from rota.core.work import Outside, Project, Work
 
 COMMAND = (
     "Script for `/bin/sh` in a folder of its own, with the prompt on its stdin. What it writes into the file "
-    "`$ROTA_OUTPUT_FILE`, as JSON, is the output of the run."
+    "`$ROTA_OUTPUT`, as JSON, is the output of the run."
 )
 PROJECT_KEYS: dict[str, tuple[Kind, str]] = {
     "id": (integer(1), "Number of the project, as `rota project add` tells it."),

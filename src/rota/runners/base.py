@@ -15,11 +15,13 @@ class Claim(Struct, frozen=True):
     """An attempt to carry out. The run is `running` in the store, durably, with this attempt's number and fence.
 
     uptimes_s  how long its earlier attempts took, for a policy with `restart`
+    secrets    variables of this run alone, beside those of its task; never shown
     """
 
     task: Task
     run: Run
     uptimes_s: list[float] = []
+    secrets: dict[str, str] = {}
 
 
 class Finished(Struct, frozen=True, kw_only=True):

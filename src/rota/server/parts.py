@@ -16,7 +16,9 @@ from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, build_rules
 from rota.config.origin import Origin
 from rota.config.push import build_push
-from rota.datadir import BLOBS, DATABASE, LEDGER, LOGS, WORKSPACES
+from rota.core.task import Task
+from rota.core.work import Outside, Project
+from rota.datadir import BLOBS, DATABASE, LEDGER, LEFT, LOGS, PROJECTS, WORKSPACES
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.expirer import Expirer
@@ -34,6 +36,7 @@ from rota.executors import (
     HttpExecutor,
     ModuleExecutor,
     PipelineExecutor,
+    ProjectExecutor,
     Surroundings,
     build_executors,
     is_durable,
@@ -49,7 +52,7 @@ from rota.ops.machine import Machine
 from rota.ops.within import Within
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
-from rota.runners import LocalRunner, LogGrowth, ProcessLedger
+from rota.runners import Leavings, LocalRunner, LogGrowth, ProcessLedger
 from rota.senders import build_senders
 from rota.server.modules import read_again, read_modules
 from rota.server.source import Source
@@ -72,6 +75,7 @@ class Parts(Struct, kw_only=True):
     engine: Engine
     ledger: ProcessLedger
     runner: LocalRunner
+    leavings: Leavings
     pool: Pool
     letters: Letters
     settler: Settler
@@ -113,15 +117,20 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         known=KnownTasks(settings.scheduler.timezone),
     )  # fmt: skip
     pool = build_pool(settings, inherited(os.environ))
+    modules = ModuleExecutor(rota.modules, pool, rota.database)
     executors = build_executors(
-        ModuleExecutor(rota.modules, pool, rota.database),
-        PipelineExecutor(rota.database, rota.tools, Within(rota)),
+        modules,
+        PipelineExecutor(rota.database, rota.tools, Within(rota), modules),
         HttpExecutor(outgoing),
         AgentExecutor(_surroundings(rota, outgoing), outgoing, settings.server.data / WORKSPACES),
     )
-    most = settings.server.max_concurrent_runs
-    runner = LocalRunner(executors, rota.logs, rota.clock, rota.bus, ledger, units.secrets_of, most, growth)
-    dispatcher = Dispatcher(engine, runner)
+    project = ProjectExecutor(rota.database, rota.blobs, settings.project, executors, settings.server.data / PROJECTS)
+    executors[project.kind] = project
+    most, secrets = settings.server.max_concurrent_runs, partial(_secrets_of, units, settings)
+    leavings = Leavings(settings.server.data / LEFT, rota.database, rota.blobs, rota.clock)
+    runner = LocalRunner(executors, rota.logs, rota.clock, rota.bus, ledger, secrets, most, growth, leavings)
+    rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), project.deliver
+    dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings))
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), show_run)
     settler = Settler(engine, runner, dispatcher, partial(is_durable, executors))
     parts = Parts(
@@ -131,6 +140,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         engine=engine,
         ledger=ledger,
         runner=runner,
+        leavings=leavings,
         pool=pool,
         letters=letters,
         settler=settler,
@@ -143,6 +153,19 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     )
     parts.tell_by(loaded)
     return parts
+
+
+def _secrets_of(units: Units, settings: Settings, task: Task) -> dict[str, str]:
+    """Secret variables of a task: its unit's, and those of the project whose work it is."""
+    work = task.spec.executor
+    env = settings.project(work.project_id).env if isinstance(work, Project) else {}
+    return {**units.secrets_of(task), **{name: value.reveal() for name, value in env.items()}}
+
+
+def _is_outside(settings: Settings, task: Task) -> bool:
+    """Whether nobody here does its work."""
+    work = task.spec.executor
+    return settings.project(work.project_id).is_outside if isinstance(work, Project) else isinstance(work, Outside)
 
 
 def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, growth: LogGrowth, own_log: OwnLog) -> Rota:
@@ -173,8 +196,8 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
         own_log=own_log,
         machine=Machine(clock, bus, units.origin),
         capabilities={"docker": Docker(os.environ).find_problem},
-        modules=read_modules(settings, [unit.spec for unit in units.all]),
-        tools=build_toolbox(settings, outgoing),
+        modules=modules,
+        tools=build_toolbox(settings, outgoing, modules),
     )
 
 

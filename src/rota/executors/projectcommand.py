@@ -1,0 +1,131 @@
+"""A project's command: a folder of its own with repository and attachments, the prompt on stdin, its output in a file."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rota.blobs import Blobs
+from rota.config.projects import ProjectSettings
+from rota.core.artifact import Artifact
+from rota.core.errors import RotaError
+from rota.core.outcome import Outcome
+from rota.core.projectrun import ProjectRun
+from rota.core.projecttask import ProjectTask
+from rota.executors.base import Context
+from rota.executors.command import Command, carry_out, unstartable
+from rota.executors.environment import inherited, layered, run_variables
+from rota.executors.shell import shell_argv
+
+MOST_OUTPUT_BYTES = 8 * 1024 * 1024
+REPOSITORY = "{repository}"
+# Words of a user stand in variables and never in the script, so that none of them is read as one.
+CLONE = (
+    'git clone --quiet ${{ROTA_BRANCH:+--branch "$ROTA_BRANCH"}} -- "{url}" "$ROTA_WORKSPACE/repository"\n'
+    'cd "$ROTA_WORKSPACE/repository"\n'
+)
+# Standard input is a file, so that a command that does not read it holds nobody up.
+RUN = 'exec "$@" <"$ROTA_PROMPT"'
+
+
+class Assignment(Struct, frozen=True, kw_only=True):
+    """What a run is to do. `prompt` is what the agent is told."""
+
+    settings: ProjectSettings
+    task: ProjectTask
+    run: ProjectRun
+    attachments: Sequence[Artifact]
+    prompt: str
+
+
+async def carry_out_command(context: Context, told: Assignment, place: Path, blobs: Blobs) -> Outcome:
+    """Exit code, stop and time-out count as for any command; the output is what the file named by ROTA_OUTPUT holds.
+
+    place  made for this attempt, and gone after it
+    """
+    try:
+        await asyncio.to_thread(_prepare, place, told)
+        for attachment in told.attachments:
+            await _fetch(blobs, attachment, place / "attachments")
+        outcome = await carry_out(context, _command(context, told, place))
+        return replace(outcome, output=await asyncio.to_thread(_read, place / "output.json"))
+    except OSError as error:
+        return unstartable(context, f"{error.filename}: {error.strerror}")
+    except RotaError as error:
+        return unstartable(context, f"an attachment could not be fetched: {error.message}")
+    except ValueError as error:
+        return Outcome(state="failed", error=str(error), final=True)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+def messages_of(place: Path) -> Path:
+    """Where the command finds what it is told while it works, a JSON object a line."""
+    return place / "messages.jsonl"
+
+
+def _prepare(place: Path, told: Assignment) -> None:
+    """Anew for each attempt: what one before has left is not what this one was given."""
+    shutil.rmtree(place, ignore_errors=True)
+    for folder in (place, place / "work", place / "attachments"):
+        folder.mkdir(parents=True, mode=0o700)
+    (place / "prompt").write_text(told.prompt, encoding="utf-8", errors="replace")
+    messages_of(place).touch()
+    if told.task.json_schema is not None:
+        (place / "schema.json").write_bytes(msgspec.json.encode(told.task.json_schema))
+
+
+async def _fetch(blobs: Blobs, attachment: Artifact, folder: Path) -> None:
+    """Two of one name are told apart by their ids."""
+    place = folder / attachment.name
+    if await asyncio.to_thread(place.exists):
+        place = folder / f"{attachment.id}-{attachment.name}"
+    content = await blobs.get(attachment.key)
+    with await asyncio.to_thread(place.open, "wb") as file:
+        async for piece in content.pieces:
+            await asyncio.to_thread(file.write, piece)
+
+
+def _command(context: Context, told: Assignment, place: Path) -> Command:
+    settings = told.settings
+    clones = settings.clone is not None and bool(told.task.repository)
+    script = (CLONE.format(url=(settings.clone or "").replace(REPOSITORY, "$ROTA_REPOSITORY")) if clones else "") + RUN
+    layers = (
+        inherited(os.environ),
+        context.secrets,
+        run_variables(context.task, context.run),
+        {
+            "ROTA_WORKSPACE": str(place / "work"),
+            "ROTA_PROMPT": str(place / "prompt"),
+            "ROTA_OUTPUT": str(place / "output.json"),
+            "ROTA_MESSAGES": str(messages_of(place)),
+            "ROTA_ATTACHMENTS": str(place / "attachments"),
+            "ROTA_SCHEMA": str(place / "schema.json") if told.task.json_schema is not None else "",
+            "ROTA_REPOSITORY": told.task.repository or "",
+            "ROTA_BRANCH": told.run.branch or "",
+            "ROTA_MODEL": str(told.run.state.get("model") or ""),
+        },
+    )
+    argv = [*shell_argv("/bin/sh", script), "sh", *shell_argv("/bin/sh", settings.command or "")]
+    return Command(argv=argv, env=layered(layers), working_dir=str(place / "work"))
+
+
+def _read(path: Path) -> Any:
+    """None if nothing was written. Raises ValueError for what is too long, or no JSON."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_OUTPUT_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    if len(data) > MOST_OUTPUT_BYTES:
+        raise ValueError(f"its output is larger than {MOST_OUTPUT_BYTES} bytes")
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ValueError("what it wrote to ROTA_OUTPUT is not JSON") from None
