@@ -9,7 +9,7 @@ import pytest
 from tests.modules.given_context import Told, context
 
 from rota.core.errors import Forbidden
-from rota.modules import Cancelled
+from rota.modules import Cancelled, archives, places
 from rota.modules.archives import Kept, archive_name, prune
 from rota.modules.builtin.archive import archive
 
@@ -70,15 +70,13 @@ def test_pipes_are_left_out_and_told(tree):
 
 def test_a_file_that_is_cut_meanwhile_does_not_spoil_the_archive(tree, monkeypatch):
     """As if it were cut between the look at its size and its reading."""
-    from rota.modules import archives
-
-    opened = archives.open_plain
+    opened = places.open_plain
 
     def open_and_cut(folder, name):
         file = opened(folder, name)
-        if name == "b.bin":
+        if file and name == "b.bin":
             size = os.fstat(file.fileno()).st_size
-            monkeypatch.setattr(archives.os, "fstat", lambda _: os.stat_result((0o100644, 0, 0, 0, 0, 0, size + 10, 0, 0, 0)))
+            monkeypatch.setattr(os, "fstat", lambda _: os.stat_result((0o100644, 0, 0, 0, 0, 0, size + 10, 0, 0, 0)))
         return file
 
     monkeypatch.setattr(archives, "open_plain", open_and_cut)

@@ -45,7 +45,7 @@ def test_a_mail_has_its_text_and_files(tmp_path):
     mail = message_from_bytes(content)
     parts = {part.get_filename(): part.get_payload(decode=True) for part in mail.walk() if not part.is_multipart()}
     assert mail["Subject"] == "Weekly rows"
-    assert (parts["rows.csv"], b"See below." in parts[None]) == (b"id\n1\n", True)  # type: ignore[operator]
+    assert (parts["rows.csv"], b"See below." in parts[None]) == (b"id\n1\n", True)
     assert told.lines == [("info", "sent to 2 recipients", 100)]
 
 

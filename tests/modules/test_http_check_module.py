@@ -1,5 +1,7 @@
 """`http_check`: answers of real servers, as they should be and not."""
 
+from typing import Any
+
 import pytest
 from tests.modules.given_context import Told, context
 from tests.receivers import answer, hang, receiving
@@ -9,7 +11,7 @@ from rota.modules.builtin.checks import check_http
 from rota.modules.builtin.http_check import http_check
 
 pytestmark = pytest.mark.anyio
-OPEN = {"private": "allow", "allow": []}
+OPEN: dict[str, Any] = {"private": "allow", "allow": []}
 
 
 async def test_an_answer_that_is_well_is_told():
@@ -55,8 +57,9 @@ async def test_an_answer_that_is_not_is_a_failure(replies, more, words):
 
 
 async def test_private_addresses_are_guarded():
+    refusing: tuple[dict[str, Any], ...] = ({"private": "deny", "allow": []}, {})
     async with receiving(answer(200)) as server:
-        for given in ({"private": "deny", "allow": []}, {}):
+        for given in refusing:
             with pytest.raises(Conflict, match="may not be called"):
                 await http_check(context(**given), server.url)
         await http_check(context(private="deny", allow=["127.0.0.0/8"]), server.url)

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from rota.core.entry import Level, encode_message
+from rota.core.errors import RotaError
 from rota.modules.context import Cancelled, Context
 from rota.modules.decorator import Module
 from rota.modules.protocol import (
@@ -150,6 +151,8 @@ class Worker:
             return _CANCELLED
         except SystemExit as error:
             return _exited(error)
+        except RotaError as error:  # raised on purpose: its words are for people
+            return Ended(error=error.message)
         except MemoryError:
             return Ended(error="out of memory: more than [modules] memory_max allows", traceback=_trace(), left=["memory"])
         except BaseException as error:
