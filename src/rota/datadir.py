@@ -5,8 +5,12 @@ DATABASE = "rota.db"
 LOGS = "logs"
 # Artifacts, where they are not in a bucket.
 BLOBS = "blobs"
+# Folders of runs that are going on, for files that they leave.
+LEFT = "left"
 # Where agents work that are programs, while they do.
 WORKSPACES = "workspaces"
+# Where commands of projects work, while they do.
+PROJECTS = "projects"
 # The journal of started processes.
 LEDGER = "processes.log"
 # Held by the server that has the directory.

@@ -12,6 +12,7 @@ from rota.executors.docker import Docker
 from rota.executors.http import HttpExecutor
 from rota.executors.module import ModuleExecutor
 from rota.executors.pipeline import PipelineExecutor
+from rota.executors.project import ProjectExecutor
 from rota.executors.shell import ShellExecutor
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "HttpExecutor",
     "ModuleExecutor",
     "PipelineExecutor",
+    "ProjectExecutor",
     "StopRequest",
     "Surroundings",
     "build_executors",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
@@ -59,6 +60,9 @@ class RunLog(Protocol):
     @property
     def is_drawing(self) -> bool: ...
 
+    @property
+    def lines_written(self) -> int: ...
+
     def write(self, stream: Stream, data: bytes, at_ms: int) -> None: ...
 
     def system(self, text: str, at_ms: int) -> None: ...
@@ -74,6 +78,7 @@ class Context(Struct, kw_only=True):
                   depend on it: after a crash the group is found and ended by it
     on_delivered  to be called when a stop has reached the work
     now_ms        Unix time in milliseconds
+    artifacts     the folder that the work may make, for files that are to be kept with the run; None where none are kept
     waiting       `with context.waiting():` while the attempt only waits for another run: it takes no place meanwhile
     """
 
@@ -85,6 +90,7 @@ class Context(Struct, kw_only=True):
     on_started: Callable[[int, int], None]
     on_delivered: Callable[[], None]
     now_ms: Callable[[], int]
+    artifacts: Path | None = None
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def note(self, text: str) -> None:
