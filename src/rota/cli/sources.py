@@ -27,7 +27,7 @@ class Told(NamedTuple):
     def rows(self) -> Iterator[tuple[str, Any, str]]:
         """Name, effective value (secrets masked) and source of each setting, in the order of the table."""
         for row in TABLE:
-            value = getattr(getattr(self.settings, row.section), row.key)
+            value = getattr(getattr(self.settings, row.field), row.key)
             yield row.name, _shown(value), self.source_of(row)
 
     def source_of(self, row: Setting) -> str:
@@ -37,10 +37,14 @@ class Told(NamedTuple):
         variable = next((name for name in row.env if os.environ.get(name)), None)
         if variable:
             return variable
-        section = self.document.root.values.get(row.section, {}) if self.document else {}
-        if self.document and row.key in section:
-            return f"{self.document.path}:{self.document.place((row.section, row.key), on_key=True).line}"
+        if self.document and self._is_in(self.document.root.values, row):
+            return f"{self.document.path}:{self.document.place(row.path, on_key=True).line}"
         return "default"
+
+    def _is_in(self, values: Mapping[str, Any], row: Setting) -> bool:
+        for name in row.path[:-1]:
+            values = values.get(name, {})
+        return row.key in values
 
 
 def read_settings(config: Path | None, flags: Mapping[str, str]) -> Told:

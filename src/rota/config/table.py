@@ -49,6 +49,16 @@ class Setting(Struct, frozen=True):
     def name(self) -> str:
         return f"{self.section}.{self.key}"
 
+    @property
+    def field(self) -> str:
+        """The section's place in the settings that were read."""
+        return self.section.replace(".", "_")
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Its place in a settings file."""
+        return (*self.section.split("."), self.key)
+
 
 def _no_auth_text(text: str) -> bool:
     if text not in ("1", "true"):
