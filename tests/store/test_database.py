@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from rota.core.errors import Conflict, Invalid, NotFound, Unavailable
+from rota.core.errors import Conflict, NotFound, Unavailable
 from rota.store.connection import Connection, Work
 from rota.store.database import Database, open_database, open_sqlite
 
@@ -203,15 +203,3 @@ def test_a_url_or_a_path_opens_the_database_it_names(tmp_path: Path, postgres_ur
         with closing(open_database(where)) as database:
             assert database.run(lambda c: c.dialect) == ("postgres" if where == postgres_url else "sqlite")
     assert (tmp_path / "b.db").exists()
-
-
-def test_only_a_sqlite_file_can_be_backed_up(database: Database, tmp_path: Path) -> None:
-    database.run(add("a"))
-    if database.run(lambda c: c.dialect) == "postgres":
-        with pytest.raises(Invalid, match="only a SQLite file"):
-            go(database.backup(tmp_path / "copy.db"))
-        return
-    go(database.backup(tmp_path / "copy.db"))
-    database.run(add("b"))
-    with closing(open_sqlite(tmp_path / "copy.db")) as copy:
-        assert copy.run(names) == {"a"}

@@ -4,17 +4,21 @@ import click
 
 from rota import __version__
 from rota.cli.agent import group as agent_group
+from rota.cli.backup import command as backup_command
 from rota.cli.command import RotaGroup
 from rota.cli.config import command as config_command
 from rota.cli.convert import group as import_group
+from rota.cli.deliveries import group as deliveries_group
 from rota.cli.events import group as events_group
 from rota.cli.key import group as key_group
 from rota.cli.logs import command as logs_command
 from rota.cli.mcp import command as mcp_command
+from rota.cli.move import command as move_command
 from rota.cli.next import command as next_command
 from rota.cli.password import command as password_command
 from rota.cli.project import group as project_group
 from rota.cli.reload import command as reload_command
+from rota.cli.restore import command as restore_command
 from rota.cli.run import command as run_command
 from rota.cli.runs import command as runs_command
 from rota.cli.serve import command as serve_command
@@ -36,6 +40,7 @@ COMMANDS: tuple[click.Command, ...] = (
     logs_command,
     stop_command,
     events_group,
+    deliveries_group,
     user_group,
     agent_group,
     key_group,
@@ -44,6 +49,9 @@ COMMANDS: tuple[click.Command, ...] = (
     mcp_command,
     import_group,
     service_group,
+    backup_command,
+    restore_command,
+    move_command,
 )
 
 

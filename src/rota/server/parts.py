@@ -173,6 +173,7 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
     ids = Ids(clock)
     bus = Bus(epoch=ids.new())
     database = _database(settings)
+    modules = read_modules(settings, [unit.spec for unit in units.all])
     return Rota(
         database=database,
         clock=clock,

@@ -1,15 +1,13 @@
 """The database: one writer, many readers, and the function is sent to the connection."""
 
-import asyncio
 from pathlib import Path
 from typing import TypeVar
 
-from rota.core.errors import Invalid
 from rota.store.connection import Connection, Dialect, Driver, Row, Work
 from rota.store.migrate import migrate
 from rota.store.postgres import PostgresDriver
 from rota.store.readers import Readers
-from rota.store.sqlite import MEMORY, SqliteDriver, backup, check
+from rota.store.sqlite import MEMORY, SqliteDriver, check
 from rota.store.writer import Transactor, Writer
 
 __all__ = ["Connection", "Database", "Dialect", "Row", "Work", "open_database", "open_postgres", "open_sqlite"]
@@ -60,12 +58,6 @@ class Database:
     @property
     def healthy(self) -> bool:
         return self._transactor.problem is None
-
-    async def backup(self, path: str | Path) -> None:
-        """Copy a SQLite database to a file while it is in use, as of one moment. Invalid for any other database."""
-        if not isinstance(self._driver, SqliteDriver) or not self._driver.is_shared:
-            raise Invalid("only a SQLite file is copied by Rota", hint="use pg_dump")
-        await asyncio.to_thread(backup, self._driver.path, path)
 
     def close(self) -> None:
         """Finish what waits, then close. Readers go first: the last connection to a SQLite file tidies up."""

@@ -4,6 +4,7 @@ from rota.store.connection import Connection
 
 FIND = "SELECT value FROM settings WHERE name = ?"
 INSERT = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
+DELETE = "DELETE FROM settings WHERE name = ?"
 UPSERT = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -20,3 +21,8 @@ def insert_setting(c: Connection, name: str, value: str) -> str:
 
 def upsert_setting(c: Connection, name: str, value: str) -> None:
     c.run(UPSERT, (name, value))
+
+
+def delete_setting(c: Connection, name: str) -> bool:
+    """False if it was not remembered."""
+    return c.run(DELETE, (name,)) == 1
