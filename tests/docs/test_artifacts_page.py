@@ -39,7 +39,7 @@ def command(folder: Path, *words: str) -> str:
 def serving(folder: Path) -> Iterator[tuple[str, str]]:
     """The page's server: where it listens, and ann's key."""
     found = str(free_port())
-    (folder / "rota.toml").write_text(blocks("toml")[0].replace(SHOWN_PORT, found))
+    (folder / "rota.toml").write_text(next(text for text in blocks("toml") if SHOWN_PORT in text).replace(SHOWN_PORT, found))
     command(folder, "user", "add", "ann")
     command(folder, "project", "add", "Household")
     command(folder, "project", "join", "1", "--user", "ann")

@@ -21,7 +21,9 @@ from rota.config.table import BELOW, IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Sett
 from rota.config.zone import TimezoneSource, resolve_timezone
 
 # Set for the runs of a task, where a server may be started too.
-RUN_VARIABLES = ("ROTA_CONFIG", "ROTA_KEY", "ROTA_RUN_ID", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT")
+RUN_VARIABLES = (
+    "ROTA_CONFIG", "ROTA_KEY", "ROTA_RUN_ID", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT", "ROTA_ARTIFACTS",
+)  # fmt: skip
 Values = dict[tuple[str, str], Any]
 
 

@@ -61,7 +61,7 @@ def _command(context: Context, work: Agent, place: Path) -> Command:
         work.env,
         context.secrets,
         params_variables(params),
-        run_variables(context.task, context.run),
+        run_variables(context.task, context.run, context.artifacts),
         {OUTPUT_VARIABLE: str(place / "output")},
     )
     argv = ["/bin/sh", "-c", FROM_FILE, str(place / "input"), *_argv(work)]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -48,8 +49,11 @@ def params_variables(params: Mapping[str, Any]) -> dict[str, str]:
     return {"ROTA_PARAMS": msgspec.json.encode(params).decode(), **one_by_one}
 
 
-def run_variables(task: Task, run: Run) -> dict[str, str]:
-    """What a run may know of itself. A task from a settings file has RunWisp's names too; its first attempt is number 0 there."""
+def run_variables(task: Task, run: Run, artifacts: Path | None = None) -> dict[str, str]:
+    """What a run may know of itself. A task from a settings file has RunWisp's names too; its first attempt is number 0 there.
+
+    artifacts  the folder that the run may make, for files that are to be kept with it
+    """
     own = {
         "ROTA_RUN_ID": run.id,
         "ROTA_TASK": task.name,
@@ -57,6 +61,8 @@ def run_variables(task: Task, run: Run) -> dict[str, str]:
         "ROTA_TRIGGER": run.trigger,
         "ROTA_NOMINAL_AT": _moment(run.nominal_at),
     }
+    if artifacts is not None:
+        own["ROTA_ARTIFACTS"] = str(artifacts)
     return {**own, **_runwisp_variables(task, run)} if task.source == "file" else own
 
 

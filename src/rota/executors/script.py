@@ -79,5 +79,5 @@ def _with_codes(task: Task, script: Script) -> Task:
 
 
 def _command(context: Context, script: Script) -> Command:
-    layers = (inherited(os.environ), context.secrets, script.env, run_variables(context.task, context.run))
+    layers = (inherited(os.environ), context.secrets, script.env, run_variables(context.task, context.run, context.artifacts))
     return Command(argv=shell_argv("/bin/sh", script.text), env=layered(layers), working_dir=script.working_dir)

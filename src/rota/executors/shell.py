@@ -48,7 +48,7 @@ class ShellExecutor:
             work.env,
             context.secrets,
             rendered.env,
-            run_variables(context.task, context.run),
+            run_variables(context.task, context.run, context.artifacts),
         )
         return Command(
             argv=identity.wrap(argv) if identity else argv,

@@ -2,6 +2,7 @@
 
 from rota.runners.base import Claim, Delivered, Finished, Runner
 from rota.runners.growth import LogGrowth
+from rota.runners.leavings import Leavings
 from rota.runners.ledger import LedgerEntry, ProcessLedger
 from rota.runners.local import LocalRunner
 from rota.runners.survivors import end_survivors
@@ -11,6 +12,7 @@ __all__ = [
     "Delivered",
     "Finished",
     "LedgerEntry",
+    "Leavings",
     "LocalRunner",
     "LogGrowth",
     "ProcessLedger",

@@ -20,6 +20,7 @@ from rota.logs import LogName, LogWriter, RunLogs
 from rota.process import seal_descriptors
 from rota.runners.base import Claim, Delivered, Finished
 from rota.runners.growth import LogGrowth
+from rota.runners.leavings import Leavings
 from rota.runners.ledger import LedgerEntry, ProcessLedger
 
 # Killing and looking for what is left takes this long at most (process.ladder), and a little more.
@@ -42,6 +43,7 @@ class LocalRunner:
 
     secrets  a task's secret variables; their values never appear in its logs or errors
     growth   tells followers that a log of ours has grown
+    leavings  keeps what runs leave in their folders; None: nothing
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class LocalRunner:
         secrets: Callable[[Task], Mapping[str, str]],
         capacity: int = 64,
         growth: LogGrowth | None = None,
+        leavings: Leavings | None = None,
     ) -> None:
         self.capacity = capacity
         self.waiting = 0
@@ -64,6 +67,7 @@ class LocalRunner:
         self._bus = bus
         self._ledger = ledger
         self._secrets = secrets
+        self._leavings = leavings
         self._sealed = False
         self._going: dict[str, Going] = {}
         self._finished: list[Finished] = []
@@ -171,7 +175,10 @@ class LocalRunner:
         if policy.timeout_s is not None:
             timer = asyncio.get_running_loop().call_later(policy.timeout_s, stop.ask, "timeout")
         try:
-            return await self._executors[kind_of(claim.task)].execute(context)
+            outcome = await self._executors[kind_of(claim.task)].execute(context)
+            if self._leavings is not None:
+                await self._leavings.collect(run, context.note)
+            return outcome
         except Exception as error:
             text = _masked(f"{type(error).__name__}: {error}", secrets.values())
             logger.error("an executor failed", run_id=run.id, task=claim.task.name, error=text)
@@ -191,6 +198,7 @@ class LocalRunner:
             on_started=lambda pid, ticks: self._record_start(claim, pid, ticks),
             on_delivered=lambda: self._deliver(claim),
             now_ms=self._now_ms,
+            artifacts=self._leavings.place_of(claim.run.id) if self._leavings else None,
             waiting=self._waiting,
         )
 

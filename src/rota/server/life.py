@@ -25,6 +25,7 @@ async def boot(parts: Parts) -> str | None:
     Returns the secret of the system's agent if it was made just now.
     """
     await Rescuer(parts.engine, parts.ledger, parts.settler).tick()
+    parts.leavings.clear()
     await apply_file_tasks(parts.rota, [unit.spec for unit in parts.units.all])
     parts.units.replace(parts.units.all, parts.rota.clock.now())
     await parts.supervisor.boot()
