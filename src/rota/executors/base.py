@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
@@ -80,7 +79,6 @@ class Context(Struct, kw_only=True):
     on_delivered  to be called when a stop has reached the work
     now_ms        Unix time in milliseconds
     artifacts     the folder that the work may make, for files that are to be kept with the run; None where none are kept
-    artifacts     the folder that the work may make, for files that are to be kept with the run; None where none are kept
     waiting       `with context.waiting():` while the attempt only waits for another run: it takes no place meanwhile
     """
 
@@ -92,7 +90,6 @@ class Context(Struct, kw_only=True):
     on_started: Callable[[int, int], None]
     on_delivered: Callable[[], None]
     now_ms: Callable[[], int]
-    artifacts: Path | None = None
     artifacts: Path | None = None
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 

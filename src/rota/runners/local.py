@@ -147,7 +147,7 @@ class LocalRunner:
     async def _attempt(self, claim: Claim, stop: StopRequest) -> None:
         outcome, next_line = Outcome(state="failed", error="canceled"), 0
         try:
-            secrets = self._secrets(claim.task)
+            secrets = {**self._secrets(claim.task), **claim.secrets}
             log = self._open_log(claim, list(secrets.values()))
             try:
                 outcome = _told_overrun(await self._carry_out(claim, stop, log, secrets), stop)
