@@ -1,6 +1,7 @@
 """Carries pipelines out through the pipeline executor, with a real store, log and tools."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime
@@ -19,12 +20,16 @@ from rota.core.policy import LogLimit, Policy
 from rota.core.run import Run
 from rota.core.task import Task
 from rota.core.work import Pipeline
-from rota.executors import Context, PipelineExecutor, StopRequest
+from rota.executors import Context, ModuleExecutor, PipelineExecutor, StopRequest
+from rota.executors.environment import inherited
 from rota.logs import LogName, RunLogs
+from rota.modules.catalogue import Catalogue
+from rota.modules.pool import Pool, PoolRules
 from rota.outgoing import Guard, Outgoing
 from rota.store import admission, runs, steps, tasks
 from rota.store.database import Database, open_sqlite
 from rota.tools import Call, Platform, Tool, Toolbox, ToolFault, build_tools
+from rota.tools.module import ModuleTools
 
 ALLOWING = Guard("allow")
 
@@ -68,7 +73,10 @@ class Bench:
         self.secrets: dict[str, str] = fields.pop("secrets", {})
         self.waiting: Callable[[], AbstractContextManager[None]] = nullcontext
         self._folder = folder
-        self._tools = Toolbox([*build_tools(Outgoing(ALLOWING), with_shell=True), *tools], fields.pop("families", ()))
+        self._modules: Catalogue = fields.pop("modules", Catalogue())
+        self._tools = Toolbox(
+            [*build_tools(Outgoing(ALLOWING), with_shell=True), *tools], [ModuleTools(self._modules), *fields.pop("families", ())]
+        )
         self._delivered = 0
         params, run = fields.pop("params", {}), fields.pop("run", {})
         work = msgspec.convert({"kind": "pipeline", "steps": list(pipeline), **fields.pop("work", {})}, Pipeline)
@@ -100,7 +108,9 @@ class Bench:
             task=self.task, run=run, log=log, stop=self.stop, secrets=self.secrets, on_started=lambda *_: None,
             on_delivered=self._deliver, now_ms=now_ms, waiting=self.waiting,
         )  # fmt: skip
-        executor = PipelineExecutor(database, self._tools, self.platform, draw=lambda: 0.0)
+        pool = Pool(PoolRules(), inherited(os.environ))
+        modules = ModuleExecutor(self._modules, pool, database)
+        executor = PipelineExecutor(database, self._tools, self.platform, modules, draw=lambda: 0.0)
         helper = asyncio.ensure_future(during(self)) if during else None
         try:
             outcome = await executor.execute(context)
@@ -109,6 +119,7 @@ class Bench:
                 helper.cancel()
         log.close(now_ms())
         await self._tools.close()
+        await pool.close()
         lines = logs.reader(name).page(0, 10_000).lines
         kept = await database.read(lambda c: steps.list_steps(c, run.id))
         return Done(outcome, [line.text for line in lines], kept, self._delivered)

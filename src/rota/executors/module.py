@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from rota.core.module import Definition, with_defaults
 from rota.core.outcome import Outcome
+from rota.core.run import Run
 from rota.core.work import Module
 from rota.executors.base import Context
 from rota.executors.command import stopped_unstarted, unstartable
@@ -17,6 +19,7 @@ from rota.modules.catalogue import Catalogue, Known
 from rota.modules.pool import OWN_REALM, USER_REALM, Pool
 from rota.modules.process import WorkerProcess
 from rota.modules.protocol import Start
+from rota.store import modulestate
 from rota.store.database import Database
 
 # What an event brings beside params, where the module has no parameter of that name.
@@ -50,6 +53,10 @@ class ModuleExecutor:
             return _refused(context, "; ".join(f"{problem.location} {problem.message}" for problem in problems))
         start = _start(context, known, with_defaults(known.definition, values), event, key)
         return await self._work_on(context, known, start)
+
+    async def save_state(self, run: Run, state: dict[str, Any], at: datetime) -> None:
+        """Of a module whose run goes on."""
+        await self._database.write(lambda c: modulestate.save_state(c, run.id, run.fence, state, at))
 
     async def _work_on(self, context: Context, known: Known, start: Start) -> Outcome:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from rota.core.work import Pipeline
 from rota.executors.base import Context
 from rota.executors.command import WHY
 from rota.executors.durable import DurableAttempt
+from rota.executors.module import ModuleExecutor
+from rota.executors.modulecall import call_module
 from rota.executors.script import run_script
 from rota.executors.stopping import Overdue, Stopped
 from rota.store import steps
@@ -35,16 +38,23 @@ class PipelineExecutor:
     is_durable = True
 
     def __init__(
-        self, database: Database, toolbox: Toolbox, platform: Platform, draw: Callable[[], float] = random.random
+        self,
+        database: Database,
+        toolbox: Toolbox,
+        platform: Platform,
+        modules: ModuleExecutor,
+        draw: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._toolbox = toolbox
         self._platform = platform
+        self._modules = modules
         self._draw = draw
 
     async def execute(self, context: Context) -> Outcome:
         done = await self._database.read(lambda c: steps.list_steps(c, context.run.id))
-        return await Progress(context, done, self._database, self._toolbox, self._platform, self._draw).outcome()
+        progress = Progress(context, done, self._database, self._toolbox, self._platform, self._modules, self._draw)
+        return await progress.outcome()
 
 
 class Progress:
@@ -57,6 +67,7 @@ class Progress:
         database: Database,
         toolbox: Toolbox,
         platform: Platform,
+        modules: ModuleExecutor,
         draw: Callable[[], float],
     ) -> None:
         work = context.task.spec.executor
@@ -67,6 +78,7 @@ class Progress:
         self._attempt = DurableAttempt(context, database, done)
         self._toolbox = toolbox
         self._platform = platform
+        self._modules = modules
         self._draw = draw
         began_at = context.run.started_at or datetime.fromtimestamp(context.now_ms() / 1000, UTC)
         self._began_ms = began_at.timestamp() * 1000
@@ -146,7 +158,7 @@ class Progress:
         return Call(
             tool=step.uses,
             arguments=arguments,
-            key=f"{context.run.id}.{index}",
+            key=(key := f"{context.run.id}.{index}"),
             timeout_s=limit_s,
             task=context.task,
             run=context.run,
@@ -156,6 +168,7 @@ class Progress:
             waiting=context.waiting,
             stop_cause=lambda: context.stop.cause,
             run_script=self._run_script,
+            run_module=partial(call_module, self._modules, context, key),
         )
 
     async def _run_script(self, script: Script) -> ScriptResult:

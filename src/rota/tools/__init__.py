@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rota import config
 from rota.config import Settings
+from rota.modules.catalogue import Catalogue
 from rota.outgoing import Outgoing
 from rota.providers import build_providers
 from rota.tools import debug, events, http, shell, task
@@ -13,6 +14,7 @@ from rota.tools.entrypoints import load_entry_points
 from rota.tools.llm import LanguageModels
 from rota.tools.mcp import McpServer, McpServers
 from rota.tools.mcp import Session as McpSession
+from rota.tools.module import ModuleTools
 from rota.tools.toolbox import Toolbox, ToolInfo
 
 __all__ = [
@@ -51,8 +53,8 @@ def _each(outgoing: Outgoing, with_shell: bool) -> Iterator[Tool]:
         yield shell.RUN
 
 
-def build_toolbox(settings: Settings, outgoing: Outgoing) -> Toolbox:
-    """Everything that the settings, the catalogue and other packages bring. Raises Invalid for what cannot be used."""
+def build_toolbox(settings: Settings, outgoing: Outgoing, modules: Catalogue | None = None) -> Toolbox:
+    """Everything that the settings, the catalogue, modules and other packages bring. Raises Invalid for what cannot be used."""
     entries = read_catalogue(settings.tools.catalog) if settings.tools.catalog else []
     servers = McpServers([*(_server(each) for each in settings.mcp), *find_servers(entries)])
     tools = [
@@ -64,7 +66,7 @@ def build_toolbox(settings: Settings, outgoing: Outgoing) -> Toolbox:
     llms = build_providers(settings.providers, outgoing)
     return Toolbox(
         tools,
-        [servers, LanguageModels(llms)],
+        [servers, LanguageModels(llms), ModuleTools(modules or Catalogue())],
         simulate_unknown=told.simulate_unknown,
         namespaces=told.namespaces,
         servers=servers,

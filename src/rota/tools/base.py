@@ -87,6 +87,7 @@ class Call(Struct, frozen=True, kw_only=True):
     note        writes a line into the run's log
     stop_cause  why the run is to stop; None while it is not
     run_script  runs a script as part of the run: its own process group, output in the run's log, ended when cancelled
+    run_module  calls a module with params, in the same way, and answers its output; raises ToolFault
     """
 
     tool: str
@@ -101,6 +102,7 @@ class Call(Struct, frozen=True, kw_only=True):
     waiting: Callable[[], AbstractContextManager[None]]
     stop_cause: Callable[[], StopCause | None]
     run_script: Callable[[Script], Awaitable[ScriptResult]]
+    run_module: Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 
 class Tool(Struct, frozen=True, kw_only=True):
