@@ -58,7 +58,7 @@ async def create_task(rota: Rota, actor: Actor, spec: TaskSpec, beginning: Begin
         found = _number_of(c, task)
         numbered.set_prefs(c, found.number, frontend_prefs)
         started[:] = _follow(c, rota, actor, task, beginning)
-        stored[:] = [moduletasks.show(c, numbered.get_numbered(c, found.number))]
+        stored[:] = [moduletasks.show(c, rota, numbered.get_numbered(c, found.number))]
 
     spec = msgspec.structs.replace(spec, schedule=beginning.schedule)
     task = await task_ops.create_task(rota, actor, spec, beside=beside)
@@ -75,12 +75,12 @@ async def change_task(rota: Rota, actor: Actor, number: int, version: int | None
     now = rota.clock.now()
 
     def write(c: Connection) -> tuple[Shown, list[Run], list[Run]]:
-        before = moduletasks.show(c, moduletasks.find(c, actor, number, "any"))
+        before = moduletasks.show(c, rota, moduletasks.find(c, actor, number, "any"))
         _check_idle(before)
         if version != before.task.version + 1:
             raise OtherVersion(number, before.task.version + 1, version)
         dropped, started = _change(c, rota, actor, before, read(before, now), now)
-        return moduletasks.show(c, numbered.get_numbered(c, number)), dropped, started
+        return moduletasks.show(c, rota, numbered.get_numbered(c, number)), dropped, started
 
     shown, dropped, started = await rota.database.write(write)
     rota.bus.wake("scheduler")
@@ -94,7 +94,7 @@ async def delete_task(rota: Rota, actor: Actor, number: int) -> None:
     """With its runs. Raises Forbidden also for another's task, NotFound, and Conflict while it runs."""
 
     def find_idle(c: Connection, actor: Actor, _reference: str) -> Task:
-        shown = moduletasks.show(c, moduletasks.find(c, actor, number, "ruled"))
+        shown = moduletasks.show(c, rota, moduletasks.find(c, actor, number, "ruled"))
         _check_idle(shown)
         return shown.task
 

@@ -1,7 +1,7 @@
 """Tasks of modules by number: whose they are, how they stand, what their last run wrote."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
@@ -9,6 +9,7 @@ from msgspec import Struct
 from rota.core.actor import Actor
 from rota.core.errors import Forbidden, NotFound
 from rota.core.run import Run
+from rota.core.schedule import occurrences
 from rota.core.task import Task
 from rota.logs import LogName, LogReader
 from rota.ops.context import Rota
@@ -23,7 +24,12 @@ Reach = Literal["own", "ruled", "any"]
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """A task with all that is known of it. `owner` is there as long as the user's row is; `state` is what the module keeps."""
+    """A task with all that is known of it.
+
+    owner       there as long as the user's row is
+    state       what the module keeps
+    planned_at  when its schedule next starts it: the hour that a clock change repeats starts nothing twice
+    """
 
     number: int
     task: Task
@@ -31,6 +37,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     frontend_prefs: dict[str, Any]
     latest: Latest
     state: dict[str, Any]
+    planned_at: datetime | None
 
     @property
     def next_run_at(self) -> datetime | None:
@@ -40,7 +47,7 @@ class Shown(Struct, frozen=True, kw_only=True):
         waiting = self.latest.waiting
         if waiting is not None:
             return waiting.nominal_at or waiting.due_at
-        return self.task.next_at if self.task.status == "active" else None
+        return self.planned_at if self.task.status == "active" else None
 
 
 class Page(NamedTuple):
@@ -56,14 +63,14 @@ async def list_tasks(rota: Rota, actor: Actor, *, limit: int, offset: int) -> Pa
 
     def read(c: Connection) -> Page:
         page = numbered.page_numbered(c, actor.id, limit, offset)
-        return Page(show_all(c, page), numbered.count_numbered(c, actor.id))
+        return Page(show_all(c, rota, page), numbered.count_numbered(c, actor.id))
 
     return await rota.database.read(read)
 
 
 async def get_task(rota: Rota, actor: Actor, number: int) -> Shown:
     """Raises Forbidden without `system.task`, and NotFound for what is not the actor's own."""
-    return await rota.database.read(lambda c: show(c, find(c, actor, number, "own")))
+    return await rota.database.read(lambda c: show(c, rota, find(c, actor, number, "own")))
 
 
 async def open_log(rota: Rota, actor: Actor, number: int) -> LogReader | None:
@@ -89,11 +96,11 @@ def find(c: Connection, actor: Actor, number: int, reach: Reach) -> Numbered:
     return found
 
 
-def show(c: Connection, found: Numbered) -> Shown:
-    return show_all(c, [found])[0]
+def show(c: Connection, rota: Rota, found: Numbered) -> Shown:
+    return show_all(c, rota, [found])[0]
 
 
-def show_all(c: Connection, page: Sequence[Numbered]) -> list[Shown]:
+def show_all(c: Connection, rota: Rota, page: Sequence[Numbered]) -> list[Shown]:
     """As many queries for a hundred as for one."""
     ids = [each.task_id for each in page]
     stored, runs, states = tasks.get_tasks(c, ids), latest.list_latest(c, ids), modulestate.list_states(c, ids)
@@ -106,6 +113,15 @@ def show_all(c: Connection, page: Sequence[Numbered]) -> list[Shown]:
             frontend_prefs=each.frontend_prefs,
             latest=runs.get(each.task_id, NEVER),
             state=states.get(each.task_id, {}),
+            planned_at=_planned_at(rota, stored[each.task_id]),
         )
         for each in page
     ]
+
+
+def _planned_at(rota: Rota, task: Task) -> datetime | None:
+    """The next slot may be one that is only recorded."""
+    if task.next_at is None or task.spec.policy.dst.interval != "wall":
+        return task.next_at
+    following = occurrences(rota.schedule_of(task), task.next_at - timedelta(microseconds=1), 1)
+    return following[0].at if following else None

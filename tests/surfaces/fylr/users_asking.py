@@ -52,12 +52,20 @@ class User(Struct):
 
     async def until(self, task: dict[str, Any], *statuses: str) -> Any:
         """The task, once it stands so."""
-        async with asyncio.timeout(ENDED_S):
-            while True:
-                found = await self.get(task)
-                if found["status"] in statuses:
-                    return found
-                await asyncio.sleep(0.01)
+
+        async def look() -> Any:
+            found = await self.get(task)
+            return found if found["status"] in statuses else None
+
+        return await until(look)
+
+
+async def until(look: Callable[[], Awaitable[T | None]]) -> T:
+    async with asyncio.timeout(ENDED_S):
+        while True:
+            if found := await look():
+                return found
+            await asyncio.sleep(0.01)
 
 
 class People(Struct):
@@ -113,11 +121,11 @@ def asked(rota: Rota, talk: Callable[[People], Awaitable[T]]) -> T:
 
 def served(folder: Path, talk: Callable[[People], Awaitable[T]], toml: str = "") -> T:
     """One conversation, with all loops running."""
+    (folder / "rota.toml").write_text(toml)
+    source = Source(folder / "rota.toml", {"PATH": "/usr/bin:/bin"}, {"server.data": str(folder / "data")})
+    return asyncio.run(asked_on(source, talk))
 
-    async def ask() -> T:
-        (folder / "rota.toml").write_text(toml)
-        source = Source(folder / "rota.toml", {"PATH": "/usr/bin:/bin"}, {"server.data": str(folder / "data")})
-        async with running(source) as rota, people(rota) as who:
-            return await talk(who)
 
-    return asyncio.run(ask())
+async def asked_on(source: Source, talk: Callable[[People], Awaitable[T]]) -> T:
+    async with running(source) as rota, people(rota) as who:
+        return await talk(who)
