@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
@@ -12,7 +13,7 @@ from rota.blobs.base import PIECE_BYTES, Blobs, Content, Held, Upload, check_key
 from rota.blobs.incoming import FOLDER, Incoming
 from rota.blobs.signing import Policy, Signer
 from rota.clock import Clock
-from rota.core.errors import NotFound
+from rota.core.errors import NotFound, Unavailable
 from rota.store import settings
 from rota.store.database import Database
 
@@ -25,11 +26,12 @@ KEY_BYTES = 48
 class LocalBlobs(Blobs):
     """One file an object, named by the hash of its key: no key can lead anywhere else.
 
-    The key that signs is made once, for the life of the database.
+    The key that signs is made once, for the life of the database. `min_free`: bytes of the disk that stay free.
     """
 
-    def __init__(self, folder: Path, database: Database, clock: Clock) -> None:
+    def __init__(self, folder: Path, database: Database, clock: Clock, min_free: int = 0) -> None:
         self._folder = folder
+        self._min_free = min_free
         self._database = database
         self._clock = clock
         self._signer: Signer | None = None
@@ -83,14 +85,23 @@ class LocalBlobs(Blobs):
     def read_form(self, signer: Signer, fields: Mapping[str, str]) -> Incoming:
         """Where a form's file goes. Blocks. Raises StorageRefused for a form that is not ours or allows nothing more."""
         policy: Policy = signer.read_form(fields)
-        return Incoming(self._folder, self._place(policy.key), policy.most)
+        return self._begin(policy.key, policy.most)
 
     def _place(self, key: str) -> Path:
         name = hashlib.sha256(check_key(key).encode()).hexdigest()
         return self._folder / name[:2] / name
 
+    def _begin(self, key: str, most: int) -> Incoming:
+        """Raises Unavailable where it could use up the room that is to stay free."""
+        place = self._place(key)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        disk = os.statvfs(self._folder)
+        if self._min_free and disk.f_bavail * disk.f_frsize < self._min_free + most:
+            raise Unavailable("there is too little free space on the disk", hint="see min_free_space in the settings")
+        return Incoming(self._folder, place, most)
+
     def _write(self, key: str, data: bytes) -> None:
-        incoming = Incoming(self._folder, self._place(key), len(data))
+        incoming = self._begin(key, len(data))
         try:
             incoming.write(data)
             incoming.finish()

@@ -152,7 +152,7 @@ TABLE = (
         "min_free_space",
         size(),
         "0",
-        "Below it no run starts and recording stops. 0: not checked.",
+        "Below it no run starts, no artifact is taken, and recording stops. 0: not checked.",
         ("ROTA_STORAGE_MIN_FREE_SPACE",),
     ),
     Setting(

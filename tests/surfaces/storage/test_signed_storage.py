@@ -244,6 +244,17 @@ def test_what_broke_off_is_swept(rota: Rota, tmp_path: Path) -> None:
     talked(rota, talk)
 
 
+def test_an_upload_does_not_use_up_the_space_that_is_to_stay_free(rota: Rota, tmp_path: Path) -> None:
+    rota.blobs = LocalBlobs(tmp_path / "blobs", rota.database, rota.clock, min_free=1 << 60)
+
+    async def talk(client: httpx.AsyncClient, form: Upload) -> None:
+        reply = await post(client, body_of(*fields_of(form), ("file", b"x")))
+        assert (reply.status_code, code_of(reply)) == (503, "ServiceUnavailable")
+        assert files_in(rota) == []
+
+    talked(rota, talk)
+
+
 def test_the_key_that_signs_stays_with_the_database(rota: Rota, tmp_path: Path) -> None:
     async def talk(client: httpx.AsyncClient, form: Upload) -> None:
         rota.blobs = LocalBlobs(tmp_path / "blobs", rota.database, rota.clock)
