@@ -28,7 +28,7 @@ def take(world: World, run: Run, *, silence_s: float = 60, is_idle: bool = False
     """What an operation does for a worker."""
     now = world.clock.now()
 
-    def write(c):  # type: ignore[no-untyped-def]
+    def write(c):
         taken = leases.take(c, run.id, "w", now)
         if taken is not None:
             until_at = now + timedelta(seconds=silence_s)

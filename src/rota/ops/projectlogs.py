@@ -1,7 +1,7 @@
 """The logs of projects' runs: entries that workers bring, the whole text with the runs before, filters, and following."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rota.bus import Watcher
 from rota.core.errors import Conflict, NotFound
 from rota.core.projectentry import (
     AWAITING_INPUT,
@@ -27,6 +28,7 @@ from rota.core.projectentry import (
 )
 from rota.core.projectrun import ProjectRun, inactivity_s
 from rota.core.push import Happening, Kind
+from rota.core.run import Run
 from rota.core.task import Task
 from rota.logs import LogLine, LogName, LogReader
 from rota.logs.follow import PAGE_BYTES, PAGE_LINES
@@ -179,7 +181,7 @@ async def follow_run(rota: Rota, place: Place, from_line: int | None, appear_s: 
 async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, appear_s: float) -> AsyncIterator[Sign]:
     shown: ProjectRun | None = None
     give_up_at = asyncio.get_running_loop().time() + appear_s
-    with rota.growth.following(place.run_id) if rota.growth else nullcontext() as growth:
+    with rota.growth.following(place.run_id) if rota.growth else nullcontext() as growth, rota.bus.watch() as watcher:
         while (run := await rota.database.read(partial(_find_again, place=place))) is not None:
             if run != shown:
                 shown = run
@@ -195,7 +197,25 @@ async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, ap
                 yield Sign("missing", run, position)
                 return
             else:
-                await wait_for_growth(growth)
+                await _first_of(wait_for_growth(growth), _heard_of(watcher, place.run_id))
+
+
+async def _heard_of(watcher: Watcher, run_id: str) -> None:
+    """Until something happens to a run."""
+    async for notice in watcher:
+        run = notice.data.get("run")
+        if isinstance(run, Run) and run.id == run_id:
+            return
+
+
+async def _first_of(*waits: Coroutine[Any, Any, None]) -> None:
+    waiting = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _find_again(c: Connection, place: Place) -> ProjectRun | None:
