@@ -13,7 +13,7 @@ ASSET = Objecttype(
     name="asset",
     table="assets",
     label="title",
-    fields=("title", "year", "added", "note"),
+    fields=("title", "year", "added", "note", "code", "kind"),
     tags="tags",
     trash="deleted_at",
     changed="updated_at",
@@ -34,14 +34,16 @@ CARD = Objecttype(
 TYPES = (ASSET, PERSON, CARD)
 SQLITE = """
 CREATE TABLE assets (id INTEGER PRIMARY KEY, title TEXT NOT NULL, year INTEGER, added DATE, note TEXT, tags TEXT, meta JSON,
-  parent_id INTEGER, deleted_at DATETIME, updated_at DATETIME DEFAULT '2026-01-01 00:00:00');
+  code TEXT, kind TEXT, parent_id INTEGER, deleted_at DATETIME, updated_at DATETIME DEFAULT '2026-01-01 00:00:00');
 CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, gone BOOLEAN NOT NULL DEFAULT 0);
 CREATE TABLE cards (id INTEGER PRIMARY KEY, heading TEXT, words TEXT, tags JSON, asset_id INTEGER, deleted_at TEXT);
 CREATE TABLE loans (id INTEGER PRIMARY KEY, asset_id INTEGER, person_id INTEGER NOT NULL)
 """
 POSTGRES = """
+CREATE TYPE medium AS ENUM ('photo', 'film');
 CREATE TABLE assets (id INTEGER PRIMARY KEY, title TEXT NOT NULL, year INTEGER, added DATE, note TEXT, tags INTEGER[], meta JSONB,
-  parent_id INTEGER REFERENCES assets, deleted_at TIMESTAMPTZ, updated_at TIMESTAMPTZ DEFAULT '2026-01-01 00:00:00Z');
+  code UUID, kind medium,  parent_id INTEGER REFERENCES assets,
+  deleted_at TIMESTAMPTZ, updated_at TIMESTAMPTZ DEFAULT '2026-01-01 00:00:00Z');
 CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, gone BOOLEAN NOT NULL DEFAULT false);
 CREATE TABLE cards (id SERIAL PRIMARY KEY, heading TEXT, words TEXT, tags JSONB, asset_id INTEGER, deleted_at TEXT);
 CREATE TABLE loans (id INTEGER PRIMARY KEY, asset_id INTEGER REFERENCES assets, person_id INTEGER NOT NULL REFERENCES people)
@@ -50,6 +52,7 @@ ROWS = """
 INSERT INTO assets (id, title, year, added, note) VALUES
   (1, 'Red car', 1990, '2026-05-01', 'by the sea'), (2, 'Blue car', 2000, NULL, NULL),
   (3, 'Red 100% wool', NULL, '2026-05-03', 'a_b');
+UPDATE assets SET code = '0199b0c0-0000-7000-8000-000000000001', kind = 'film' WHERE id = 3;
 INSERT INTO people (id, name) VALUES (11, 'Ada'), (12, 'Bob');
 INSERT INTO loans VALUES (21, 1, 11), (22, 1, 12), (23, 2, 11)
 """

@@ -59,6 +59,11 @@ ELEMENTS: tuple[tuple[dict[str, Any], list[int]], ...] = (
     ({"type": "range", "field": "year", "from": 1990, "to": 2000}, [1, 2]),
     ({"type": "range", "field": "added", "from": "2026-05-02"}, [3]),
     ({"type": "in", "fields": ["added"], "in": ["2026-05-01"]}, [1]),
+    ({"type": "in", "fields": ["code"], "in": ["0199b0c0-0000-7000-8000-000000000001"]}, [3]),
+    ({"type": "match", "fields": ["code", "kind"], "string": "0199B0C0"}, [3]),
+    ({"type": "in", "fields": ["kind"], "in": ["film"]}, [3]),
+    ({"type": "match", "fields": ["kind"], "string": "FILM"}, [3]),
+    ({"type": "fulltext", "string": "wool a_b"}, [3]),
 )
 
 

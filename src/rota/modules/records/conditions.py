@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -106,7 +107,7 @@ class _Builder:
         return sa.and_(column.is_not(None), *low, *high)
 
     def _fulltext(self, element: Fulltext) -> Condition:
-        names = element.fields or [name for name, column in self._bound.fields.items() if isinstance(column.type, sa.String)]
+        names = element.fields or [name for name, column in self._bound.fields.items() if is_text(column)]
         words = [Match(fields=names, string=word) for word in element.string.split()]
         return sa.and_(*(self._any(names, lambda column, word=word: _matches(column, word)) for word in words))  # type: ignore[misc]
 
@@ -118,6 +119,8 @@ class _Builder:
         if is_moment(column):
             return _moment(column, value, self._dialect)
         wanted = _python_type(column)
+        if wanted is UUID:
+            return _uuid(column, value)
         for kind, words, accepted in _KINDS:
             if wanted is kind and (not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool)):
                 raise Invalid(f"{column.name} is compared with {words}, not with {str(value)[:100]!r}")
@@ -133,6 +136,11 @@ def is_moment(column: sa.Column[Any]) -> bool:
     return isinstance(column.type, sa.DateTime | sa.Date)
 
 
+def is_text(column: sa.Column[Any]) -> bool:
+    """Not an enumeration: SQLAlchemy takes it for a text, and PostgreSQL does not."""
+    return isinstance(column.type, sa.String) and not isinstance(column.type, sa.Enum)
+
+
 def _moment(column: sa.Column[Any], value: Any, dialect: str) -> Any:
     if not isinstance(value, str):
         raise Invalid(f"{column.name} is compared with a time such as 2026-05-30 or 2026-05-30T12:00:00Z")
@@ -144,6 +152,13 @@ def _moment(column: sa.Column[Any], value: Any, dialect: str) -> Any:
         raise Invalid(f"{column.name} is compared with a time such as 2026-05-30 or 2026-05-30T12:00:00Z") from None
 
 
+def _uuid(column: sa.Column[Any], value: Any) -> UUID:
+    try:
+        return UUID(value)
+    except (ValueError, AttributeError, TypeError):
+        raise Invalid(f"{column.name} is compared with a UUID, not with {str(value)[:100]!r}") from None
+
+
 def _python_type(column: sa.Column[Any]) -> type:
     try:
         found = column.type.python_type
@@ -153,7 +168,7 @@ def _python_type(column: sa.Column[Any]) -> type:
 
 
 def _matches(column: sa.Column[Any], element: Match) -> Condition:
-    text = column if isinstance(column.type, sa.String) else sa.cast(column, sa.String)
+    text = column if is_text(column) else sa.cast(column, sa.String)
     if element.mode == "token":
         held = text.icontains(element.string, autoescape=True)
     else:
