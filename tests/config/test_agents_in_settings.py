@@ -22,6 +22,8 @@ base_url = "http://127.0.0.1:11434/v1"
 model = "llama3"
 timeout = "2m"
 """
+PROMPT = """{ type = "prompt", name = "a", system = "", user = "", llm = "nobody", apikey = "", model = "m", temperature = 1,
+  maxTokens = 1, output = "o" }""".replace("\n", "")
 
 
 def read(folder: Path, text: str, **environ: str) -> Any:
@@ -58,6 +60,10 @@ def test_some_providers_are_always_there(tmp_path):
         ("[providers.mine]\nkind = 'openai'\nbase_url = 'ftp://a'", "http"),
         ("[tasks.a]\nexecutor = { kind = 'agent' }", "exactly one of nodes, command and url"),
         ("[tasks.a]\nexecutor = { kind = 'agent', nodes = [{ type = 'x', name = 'y' }] }", "invalid value"),
+        (
+            f"[tasks.a]\nexecutor = {{ kind = 'agent', nodes = [{PROMPT}] }}",
+            "there is no provider 'nobody'; there are claude, echo",
+        ),
         ("[tasks.a]\nexecutor = { kind = 'http', url = 'gopher://x' }", "only http and https"),
         ("[tasks.a]\nexecutor = { kind = 'http', url = 'http://x', body = '${a b}' }", "Failed to evaluate"),
     ],

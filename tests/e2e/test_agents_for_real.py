@@ -134,7 +134,9 @@ def test_a_chain_killed_behind_every_node_pays_for_each_once(make_server: MakeSe
     run = server.until_state(run_id)
     assert (run["state"], run["output"]) == ("succeeded", {"context": SAID}), run
     assert set(model.paid.values()) == {1}
-    steps = server.get(f"/v1/runs/{run_id}/steps")["items"]
+    told = server.get(f"/v1/runs/{run_id}/steps")
+    steps = told["items"]
+    assert told["usage"] == {"input_tokens": 35, "output_tokens": 60}
     assert [step["name"] for step in steps] == [f"Node {n}" for n in range(1, 6)]
     assert steps[0]["usage"] == {"input_tokens": 7, "output_tokens": 12}
     assert "kept" not in steps[0]

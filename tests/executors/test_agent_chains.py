@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.agent_workbench import AgentBench, agent, chain_of, prompt, returns
 
+from rota.core.policy import LogLimit
 from rota.providers import Asked, Completion, ProviderFault
 from rota.providers.echo import Echo
 
@@ -152,6 +153,20 @@ def test_a_key_stands_nowhere(tmp_path):
     told = repr((done.lines, done.outcome, done.steps))
     assert key not in told
     assert "say [redacted] twice: [redacted]" in told
+
+
+def test_a_key_of_a_later_node_is_hidden_from_the_beginning(tmp_path):
+    key = "sk-very-secret-0123456789"
+    done = agent(tmp_path, [prompt(user="{key}"), prompt(user="x", apikey="{key}")], params={"key": key}).carry_out()
+    assert key not in repr((done.lines, done.outcome, done.steps))
+
+
+def test_a_log_that_is_full_ends_the_chain_where_its_task_wants_that(tmp_path):
+    limit = LogLimit(max_size=2000, on_full="kill_task")
+    nodes = [prompt(user="long words " * 1000), prompt("Never", user="x")]
+    done = agent(tmp_path, nodes, policy={"log": limit}).carry_out()
+    assert (done.outcome.state, done.outcome.reason) == ("failed", "log_overflow")
+    assert [step.name for step in done.steps] == ["Ask"]
 
 
 def test_a_short_key_does_not_hide_ordinary_text(tmp_path):

@@ -1,6 +1,6 @@
 """From a settings file, the environment and flags to the settings and units of a server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -11,11 +11,14 @@ from rota.config.document import Document, Table, read_document
 from rota.config.findings import Finding, Findings, in_order
 from rota.config.kinds import PATH, BadValue, list_of
 from rota.config.notify import Notifying, read_notifying
+from rota.config.providers import BUILT_IN
 from rota.config.settings import Settings, build_settings
 from rota.config.table import TOP
 from rota.config.unit import Unit
 from rota.config.units import declared_units, read_defaults, read_unit
+from rota.core.agent.check import check_agent
 from rota.core.service import check_dependencies
+from rota.core.work import Agent
 
 POOLED = ("tasks", "services", "compose", "notifier", "notification_route")
 ROOT_ONLY = (*TOP, "mcp", "providers", "databases", "records", "defaults", "listen")
@@ -76,7 +79,20 @@ def _read_units(documents: list[Document], declared: list[Declared], settings: S
     shutdown_timeout_s = settings.daemon.shutdown_timeout if settings else None
     units = [read_unit(each, defaults, shutdown_timeout_s) for each in declared]
     _check_dependencies(declared)
+    if settings is not None:
+        llms = {*BUILT_IN, *(provider.name for provider in settings.providers)}
+        for each, unit in zip(declared, units, strict=True):
+            _check_llms(each.table, unit, llms)
     return [unit for unit in units if unit is not None]
+
+
+def _check_llms(table: Table, unit: Unit | None, llms: Collection[str]) -> None:
+    """Providers stand in the main file, whichever names them."""
+    if unit is not None and isinstance(unit.spec.executor, Agent):
+        for problem in check_agent(unit.spec.executor, llms):
+            table.error(
+                problem.message, "executor", *(int(step) if step.isdecimal() else step for step in problem.location.split("."))
+            )
 
 
 def _included(root: Document) -> Iterator[Document]:

@@ -6,6 +6,7 @@ from typing import Any
 from rota.core.agent import journal
 from rota.core.entry import Level
 from rota.executors.base import Context
+from rota.logs import Stream
 from rota.logs.mask import MaskedStream, Secrets
 
 # A key so short stands in ordinary text as well: hiding it would hide the text.
@@ -33,7 +34,7 @@ class AgentLog:
     def say(self, level: Level, text: str) -> None:
         """One item."""
         self.end_words()
-        self._context.log.write("entry", journal.encode(level, self.mask(text)), self._context.now_ms())
+        self._record("entry", journal.encode(level, self.mask(text)))
 
     def note(self, text: str) -> None:
         """A line of our own."""
@@ -74,4 +75,12 @@ class AgentLog:
     def _write(self, data: bytes) -> None:
         if data:
             self._at_line_start = data.endswith(b"\n")
-            self._context.log.write("stdout", data, self._context.now_ms())
+            self._record("stdout", data)
+
+    def _record(self, stream: Stream, data: bytes) -> None:
+        log, policy = self._context.log, self._context.task.spec.policy
+        log.write(stream, data, self._context.now_ms())
+        if log.overflowed:
+            self._context.stop.ask("log_overflow")
+        elif log.disk_pressure and policy.log.on_full == "kill_task":
+            self._context.stop.ask("stop")

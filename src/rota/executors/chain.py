@@ -92,6 +92,7 @@ class ChainAttempt:
         self._attempt = DurableAttempt(context, around.database, before.done)
         first = chain.begin(context.secrets, started.variables, spec.params, run.params)
         self._variables = chain.replay(first, before.done)
+        log.hide(chain.keys(started.nodes, self._variables))
 
     async def outcome(self) -> Outcome:
         nodes, done = self._started.nodes, len(self._attempt.done)
@@ -103,7 +104,7 @@ class ChainAttempt:
                 await self._begin(nodes[index])
                 if isinstance(node := nodes[index], Return):
                     return Outcome(state="succeeded", output=self._log.mask_all(chain.returned(node, self._variables)))
-                await self._finish(node, index, await self._attempt.within(self._completion(node)))
+                await self._finish(node, index, await self._attempt.within(self._completion(node, index)))
             except Stopped:
                 self._log.end_words()
                 return self._attempt.stopped(f"node {nodes[index].name}")
@@ -117,7 +118,7 @@ class ChainAttempt:
             await self._around.database.write(lambda c: self._tell(c, self._attempt.now()))
             self._around.bus.wake("notifier")
 
-    async def _completion(self, node: Prompt | Mcp) -> Completion:
+    async def _completion(self, node: Prompt | Mcp, index: int) -> Completion:
         if self._around.tools.llms is None:
             raise ProviderFault("there are no providers of language models here")
         provider = self._around.tools.llms.get(node.llm)
@@ -126,7 +127,7 @@ class ChainAttempt:
         if isinstance(node, Prompt):
             return await provider.complete(asked)
         loop = ToolLoop(self._around.tools.servers, self._around.outgoing)
-        return await loop.complete(provider, asked, node, self._context, self._log)
+        return await loop.complete(provider, asked, node, self._context, self._log, f"{self._context.run.id}.{index}")
 
     def _asked(self, node: Prompt | Mcp) -> Asked:
         """Raises BadTemplate."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 import msgspec
 from msgspec.structs import replace
@@ -29,8 +30,10 @@ class ToolLoop:
         self._servers = servers
         self._outgoing = outgoing
 
-    async def complete(self, provider: Provider, asked: Asked, node: Mcp, context: Context, log: AgentLog) -> Completion:
-        """The last answer; its usage is that of all. Raises ProviderFault and ToolFault."""
+    async def complete(
+        self, provider: Provider, asked: Asked, node: Mcp, context: Context, log: AgentLog, key: str
+    ) -> Completion:
+        """The last answer; its usage is that of all. `key` is the node's own. Raises ProviderFault and ToolFault."""
         async with self._session(node, context) as session:
             offers = {_name(session.plain_name(tool)): tool for tool in await session.list_tools()}
             conversation = _Conversation(provider, replace(asked, tools=_specs(offers)), log)
@@ -38,13 +41,12 @@ class ToolLoop:
                 answer = await conversation.ask()
                 if not answer.uses:
                     return answer
-                results = []
-                for number, use in enumerate(answer.uses):
-                    key = f"{context.run.id}.{node.name}.{step}.{number}"
-                    is_over = step == node.max_steps
-                    results.append(
-                        ToolResult(use.id, NO_MORE, is_error=True) if is_over else await _use(session, offers, use, key, log)
-                    )
+                if step < node.max_steps:
+                    results = [
+                        await _use(session, offers, use, f"{key}.{step}.{number}", log) for number, use in enumerate(answer.uses)
+                    ]
+                else:
+                    results = [ToolResult(use.id, NO_MORE, is_error=True) for use in answer.uses]
                 conversation.tell(answer, results)
             answer = await conversation.ask()
         if answer.uses:
@@ -98,9 +100,11 @@ class _Conversation:
         self._asked = replace(self._asked, turns=[*self._asked.turns, said, Turn(role="user", results=results)])
 
 
-async def _use(session: McpSession, offers: dict[str, Tool], use: ToolUse, key: str, log: AgentLog) -> ToolResult:
+async def _use(session: McpSession, offers: dict[str, Tool], use: ToolUse, place: str, log: AgentLog) -> ToolResult:
     """What a tool answers; its failure is an answer as well, for the model to deal with."""
     given = msgspec.json.encode(use.arguments).decode()
+    # After a crash the model is asked again, and may then ask for something else at the same place.
+    key = f"{place}.{sha256(f'{use.name} {given}'.encode()).hexdigest()[:16]}"
     log.note(f"tool {use.name}: {given[:SHOWN]}")
     try:
         if use.name not in offers:

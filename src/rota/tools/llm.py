@@ -13,7 +13,7 @@ PREFIX = "llm."
 COMPLETE = ".complete"
 TIMEOUT_S = 600.0
 
-INPUT = {
+INPUT: dict[str, Any] = {
     "type": "object",
     "required": ["prompt"],
     "additionalProperties": False,
@@ -26,7 +26,7 @@ INPUT = {
         "apikey": {"type": "string"},
     },
 }
-OUTPUT = {
+OUTPUT: dict[str, Any] = {
     "type": "object",
     "required": ["text", "json", "model", "stop", "usage"],
     "properties": {

@@ -1,9 +1,10 @@
 """What becomes of a chain's variables, and what its log says (NLA §4.2, §4.3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rota.core.agent.node import Node, Return
+from rota.core.agent.node import Mcp, Node, Prompt, Return
+from rota.core.agent.template import BadTemplate, render
 from rota.core.pipeline.account import Checkpoint
 
 Variables = dict[str, Any]
@@ -21,6 +22,16 @@ def begin(*layers: Mapping[str, Any]) -> Variables:
 def replay(variables: Variables, done: Sequence[Checkpoint]) -> Variables:
     """The variables behind the finished nodes: each has kept what it changed."""
     return begin(variables, *(each.output for each in done))
+
+
+def keys(nodes: Sequence[Node], variables: Mapping[str, Any]) -> Iterator[str]:
+    """The keys of providers that can be told before anything has run."""
+    for node in nodes:
+        if isinstance(node, Prompt | Mcp):
+            try:
+                yield render(node.apikey, variables).strip()
+            except BadTemplate:
+                continue  # it waits for what an earlier node says, or the node will fail
 
 
 def returned(node: Return, variables: Mapping[str, Any]) -> Variables:

@@ -34,6 +34,12 @@ class Fault(Struct, frozen=True, kw_only=True):
     error_type: str
 
 
+def total_usage(steps: Sequence[Checkpoint]) -> dict[str, int]:
+    """The tokens of all of them."""
+    names = dict.fromkeys(name for step in steps for name in step.usage)
+    return {name: sum(step.usage.get(name, 0) for step in steps) for name in names}
+
+
 def context_of(task: Task, run: Run, params: dict[str, Any], began_at: datetime) -> dict[str, Any]:
     """What templates and conditions see before the first step. `params` are the pipeline's own defaults."""
     given = dict(run.params)

@@ -33,7 +33,7 @@ async def get_run(ask: Ask) -> Run:
 
 
 async def list_steps(ask: Ask) -> StepList:
-    return StepList(await steps.list_steps(ask.rota, ask.actor, ask.given.run_id))
+    return translate.steps_wire(await steps.list_steps(ask.rota, ask.actor, ask.given.run_id))
 
 
 async def wait_run(ask: Ask) -> wire.Waited:

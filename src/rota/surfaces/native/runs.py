@@ -31,7 +31,7 @@ async def list_attempts(ask: Ask) -> Reply:
 
 
 async def list_steps(ask: Ask) -> Reply:
-    return ok(wire.StepList(await steps.list_steps(ask.rota, ask.actor, ask.path["id"])))
+    return ok(translate.steps_wire(await steps.list_steps(ask.rota, ask.actor, ask.path["id"])))
 
 
 async def cancel_run(ask: Ask) -> Reply:

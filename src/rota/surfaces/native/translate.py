@@ -14,6 +14,7 @@ from rota.core import slot as core_slot
 from rota.core import task as core_task
 from rota.core.delivery import MAIL, Delivery, DeliveryAttempt
 from rota.core.errors import Invalid, Problem
+from rota.core.pipeline.account import Checkpoint, total_usage
 from rota.core.policy import Policy
 from rota.core.schedule import Planned
 from rota.core.states import State
@@ -70,6 +71,10 @@ def _whole(value: Any) -> Any:
     if not isinstance(value, Struct):
         return value
     return {name: _whole(getattr(value, name)) for name in value.__struct_fields__}
+
+
+def steps_wire(steps: list[Checkpoint]) -> wire.StepList:
+    return wire.StepList(steps, total_usage(steps))
 
 
 def run_wire(run: core_run.Run) -> wire.Run:

@@ -257,7 +257,10 @@ class Delivery(Struct):
 
 
 class StepList(Struct):
+    """`usage`: the tokens that models took for all of them."""
+
     items: list[Checkpoint]
+    usage: dict[str, int]
 
 
 class Artifact(Struct):
