@@ -240,3 +240,21 @@ def test_a_server_tells_a_receiver_and_forgets_a_device_that_it_calls_gone(tmp_p
                 assert b'"title":"Ours","body":"\\"Real\\" ' in first.body
 
     asyncio.run(talk())
+
+
+def test_workers_that_tell_of_a_turn_and_of_the_end_make_the_phone_ring(pushing: Rota) -> None:
+    async def talk(who: People) -> None:
+        task = await who.owner.task(title="Fix")
+        await device(who.owner)
+        run = await who.owner.post(f"/tasks/{task['id']}/runs", {}, 201)
+        at = f"/tasks/{task['id']}/runs/{run['id']}"
+        await who.owner.patch(at, {"status": "in_progress"})
+        turn = {"type": "notification", "notification": {"jsonrpc": "2.0", "method": "_posthog/turn_complete", "params": {}}}
+        for _ in range(2):
+            await who.owner.post(f"{at}/append_log", {"entries": [turn]})
+        assert [words for _, words in await told(who)] == ['"Fix" needs your input']
+        await who.owner.patch(at, {"status": "completed"})
+        await who.owner.patch(at, {"status": "failed"})
+        assert [words for _, words in await told(who)] == ['"Fix" needs your input', '"Fix" finished']
+
+    asked(pushing, talk)
