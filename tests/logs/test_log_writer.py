@@ -265,12 +265,12 @@ def test_secrets_are_masked_across_reads_in_both_streams(logs: RunLogs, name: Lo
     assert show() == [(0, "stdout", "key=[redacted] ok"), (1, "stderr", "[redacted]"), (2, "stdout", "hunter")]
 
 
-def test_growth_is_told_when_lines_were_added(logs: RunLogs, name: LogName) -> None:
+def test_growth_is_told_when_lines_were_added_or_one_was_begun(logs: RunLogs, name: LogName) -> None:
     told: list[int] = []
     writer = logs.writer(name, LogLimit(), on_growth=lambda: told.append(1))
     writer.write("stdout", b"partial", 1)
-    assert len(told) == 0
+    assert (len(told), writer.begun_line()) == (1, "partial")
     writer.write("stdout", b" line\nand\n", 1)
-    assert len(told) == 1
+    assert (len(told), writer.begun_line()) == (2, "")
     writer.finalize(2)
-    assert len(told) == 2
+    assert len(told) == 3

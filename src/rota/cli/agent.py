@@ -57,25 +57,33 @@ def run(place: Place, name: str, values: dict[str, Any]) -> int:
         if task["executor"]["kind"] != "agent":
             raise Failure(f"{task['name']} is no agent", code="usage", hint=f"run it: rota run {task['name']} --wait")
         started = client.post(f"/v1/tasks/{task['id']}/run", {"params": values} if values else {})
-        return stay(client, started["id"], as_json=place.as_json, show=Narrator())
+        return stay(client, started["id"], as_json=place.as_json, show=Narrator(), words=True)
 
 
 class Narrator:
-    """Shows an agent's run: each answer once, though the log has it as it came and then as a whole."""
+    """Shows an agent's run: each answer once, word by word, though the log has it line by line and then as a whole."""
 
     def __init__(self) -> None:
         self._heard = False
+        self._shown = ""
 
     def __call__(self, line: Line) -> None:
-        if line["stream"] == "stdout":
-            self._heard = True
-            print(line["text"], flush=True)
+        stream = line.get("stream")
+        if stream in ("stdout", None):
+            self._say(line["text"], is_whole=stream is not None)
             return
         text = _told(line)
         if self._heard and text.startswith("Response: "):
             return
         self._heard = False
         print(text, file=sys.stderr, flush=True)
+
+    def _say(self, text: str, *, is_whole: bool) -> None:
+        """A line, or what there is of it so far."""
+        self._heard = True
+        new = text.removeprefix(self._shown)
+        self._shown = "" if is_whole else text
+        print(new, end="\n" if is_whole else "", flush=True)
 
 
 def _told(line: Line) -> str:

@@ -35,10 +35,11 @@ def stored_lines(client: Client, run_id: str, start: int = 0) -> Iterator[Line]:
         start = page["lines"][-1]["n"] + 1
 
 
-def live_lines(client: Client, run_id: str, start: int = 0) -> Iterator[Line]:
-    """Lines as they are written, until the log is complete."""
-    for notice in client.stream(f"/v1/runs/{run_id}/log/stream", **{"from": start}):
-        if notice.kind == "line":
+def live_lines(client: Client, run_id: str, start: int = 0, *, words: bool = False) -> Iterator[Line]:
+    """Lines as they are written, until the log is complete; with `words` also `{"text"}` of a line that has not ended."""
+    query: dict[str, object] = {"from": start, **({"words": "true"} if words else {})}
+    for notice in client.stream(f"/v1/runs/{run_id}/log/stream", **query):
+        if notice.kind in ("line", "words"):
             yield notice.data
 
 

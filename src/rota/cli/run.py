@@ -62,11 +62,11 @@ def command(place: Place, task: str, params: dict[str, Any], wait: bool) -> int:
     return OK
 
 
-def stay(client: Client, run_id: str, *, as_json: bool, show: Callable[[Line], None] = show_text) -> int:
+def stay(client: Client, run_id: str, *, as_json: bool, show: Callable[[Line], None] = show_text, words: bool = False) -> int:
     """Stay with a run to its end. With `as_json` the run itself is all that is printed. Returns what to exit with."""
     print(f"rota: run {run_id}", file=sys.stderr, flush=True)
     try:
-        for line in live_lines(client, run_id):
+        for line in live_lines(client, run_id, words=words):
             if not as_json:
                 show(line)
         run = wait_for_end(client, run_id)

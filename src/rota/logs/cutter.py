@@ -51,6 +51,11 @@ class LineCutter:
         self.drop()
         return [block]
 
+    @property
+    def held(self) -> bytes:
+        """The partial line, which goes on being held."""
+        return bytes(self._partial)
+
     def take(self) -> bytes:
         """The partial line, which is then no longer held."""
         partial = bytes(self._partial)

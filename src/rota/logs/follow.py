@@ -51,16 +51,19 @@ async def follow(
     is_over: Callable[[], Awaitable[bool]] = _never,
     *,
     page_lines: int = PAGE_LINES,
+    each_look: bool = False,
 ) -> AsyncIterator[LogPage]:
     """Pages with lines, from `from_line` (negative: from the end) until the log is finalized, without gap or duplicate.
 
     `is_over` says that nothing more is written, though the log may never be finalized: its writer has died.
 
+    each_look  gives pages without lines too, whenever it was woken for nothing that is a line yet
+
     A page whose first line is later than expected tells that a rotation took the lines between. Nothing is kept for a
     follower: one that falls behind reads on from the file. `wakeup` is called when there is nothing to read, and waits for the
     log to grow; the read and that call are in one step of the event loop, so growth on this loop is never missed.
     """
-    position = from_line
+    position, is_told = from_line, False
     while True:
         # Asked before the page is read: what was written before the end is then in that page or an earlier one.
         over = await is_over()
@@ -72,5 +75,9 @@ async def follow(
             yield page
         elif page.finalized or over:
             return
+        elif each_look and not is_told:
+            is_told = True
+            yield page  # what grows meanwhile is read before anything is waited for
         else:
+            is_told = False
             await wakeup()

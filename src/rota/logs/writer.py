@@ -90,12 +90,17 @@ class LogWriter:
                 epoch = redraw.epoch
                 self._emit_drawn(code, redraw.feed(piece, self._cutters[code]), at_ms)
                 self.is_drawing = redraw.is_active or redraw.epoch != epoch
-        self._tell(before)
+        if self._on_growth and (self.lines_written != before or self._cutters[code].held):
+            self._on_growth()
 
     def live_regions(self) -> list[LiveRegion]:
         """What the streams draw at this moment, and may still draw over."""
         drawn = [(STREAMS[code], redraw.epoch, redraw.frame()) for code, redraw in enumerate(self._redraws)]
         return [LiveRegion(stream, epoch, frame) for stream, epoch, frame in drawn if frame is not None]
+
+    def begun_line(self) -> str:
+        """What standard output has of a line so far."""
+        return self._cutters[STREAM_CODES["stdout"]].held.decode(errors="replace")
 
     def system(self, text: str, at_ms: int) -> None:
         """Adds lines of our own. They do not count against the size cap's policy, so keep them few."""

@@ -72,6 +72,9 @@ class LogGrowth(Protocol):
     def regions(self, run_id: str) -> list[LiveRegion]:
         """What the run draws at this moment, and may still draw over: not in its log yet."""
 
+    def begun_line(self, run_id: str) -> str:
+        """What the run has said of a line that has not ended: not in its log yet."""
+
 
 class Rota(Struct, kw_only=True):
     """The parts behind every surface.

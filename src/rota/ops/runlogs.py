@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext, suppress
 from functools import partial
 
+from msgspec import Struct
+
 from rota.core.actor import Actor
 from rota.core.run import Run
 from rota.core.states import ENDED
@@ -20,6 +22,12 @@ LOOK_AGAIN_S = 0.1
 LONGEST_WAIT_S = 1.0
 
 
+class Words(Struct, frozen=True):
+    """What a run has said on standard output of a line that has not ended: in full each time it grew."""
+
+    text: str
+
+
 async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int, limit: int) -> LogPage:
     """Up to `limit` lines from `from_line` on (negative: from the end). Raises NotFound."""
     run, task = await rota.database.read(lambda c: access.get_run(c, actor, run_id))
@@ -27,16 +35,28 @@ async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int,
     return page if page.finalized or not _is_over(run) else _final(page)
 
 
-async def follow_log(rota: Rota, actor: Actor, run_id: str, *, from_line: int) -> AsyncIterator[LogPage]:
-    """Pages with lines as they are written, without gap or duplicate, until the run has ended. Raises NotFound, at once."""
+async def follow_log(
+    rota: Rota, actor: Actor, run_id: str, *, from_line: int, with_words: bool = False
+) -> AsyncIterator[LogPage | Words]:
+    """Pages with lines as they are written, without gap or duplicate, until the run has ended. Raises NotFound, at once.
+
+    with_words  also what it says of a line before that ends
+    """
     run, task = await rota.database.read(lambda c: access.get_run(c, actor, run_id))
-    return _follow(rota, _reader(rota, run, task), run_id, from_line)
+    return _follow(rota, _reader(rota, run, task), run_id, from_line, with_words)
 
 
-async def _follow(rota: Rota, reader: LogReader, run_id: str, from_line: int) -> AsyncIterator[LogPage]:
+async def _follow(rota: Rota, reader: LogReader, run_id: str, from_line: int, with_words: bool) -> AsyncIterator[LogPage | Words]:
+    said = ""
     with rota.growth.following(run_id) if rota.growth else nullcontext() as growth:
-        async for page in follow(reader, from_line, partial(wait_for_growth, growth), partial(_has_ended, rota, run_id)):
-            yield page
+        over = partial(_has_ended, rota, run_id)
+        async for page in follow(reader, from_line, partial(wait_for_growth, growth), over, each_look=with_words):
+            if page.lines:
+                yield page
+            words = rota.growth.begun_line(run_id) if with_words and rota.growth else ""
+            if words != said:
+                said = words
+                yield Words(words)
 
 
 async def wait_for_growth(growth: Growth | None) -> None:

@@ -14,18 +14,26 @@ class LogGrowth:
         self._growths: dict[str, Growth] = {}
         self._followers: Counter[str] = Counter()
         self._regions: dict[str, Callable[[], list[LiveRegion]]] = {}
+        self._begun: dict[str, Callable[[], str]] = {}
 
-    def begin(self, run_id: str, regions: Callable[[], list[LiveRegion]]) -> None:
+    def begin(self, run_id: str, regions: Callable[[], list[LiveRegion]], begun: Callable[[], str] = str) -> None:
         """A writer has the log of that run from now on."""
         self._regions[run_id] = regions
+        self._begun[run_id] = begun
 
     def end(self, run_id: str) -> None:
         self._regions.pop(run_id, None)
+        self._begun.pop(run_id, None)
 
     def regions(self, run_id: str) -> list[LiveRegion]:
         """What the run draws at this moment, and may still draw over: not in its log yet."""
         found = self._regions.get(run_id)
         return found() if found else []
+
+    def begun_line(self, run_id: str) -> str:
+        """What the run has said of a line that has not ended."""
+        found = self._begun.get(run_id)
+        return found() if found else ""
 
     @property
     def is_followed(self) -> bool:

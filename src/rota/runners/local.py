@@ -217,7 +217,7 @@ class LocalRunner:
         log = self._logs.writer(
             _log_name(claim), claim.task.spec.policy.log, masked, on_growth=lambda: self.growth.notify(run.id)
         )
-        self.growth.begin(run.id, log.live_regions)
+        self.growth.begin(run.id, log.live_regions, log.begun_line)
         return log
 
     def _close_log(self, claim: Claim, log: LogWriter, outcome: Outcome) -> None:

@@ -10,6 +10,11 @@ import pytest
 from tests.receivers import Answering, Receiver, answer, hang, receiving, reset, trickle
 from tests.surfaces.nla.agents_run import RETURN, People, agent_body, prompt, served, until
 
+from rota.core.actor import OPERATOR
+from rota.core.task import TaskSpec
+from rota.core.work import Shell
+from rota.ops import runlogs, starts, tasks
+
 MCP = {"type": "mcp", "name": "Tools", "user": "{prompt}", "apikey": "{key}", "maxSteps": 2, "output": "context"}
 SLOW = prompt(model="delay:30", name="Slow")
 
@@ -183,6 +188,26 @@ def test_a_running_task_keeps_the_chain_it_was_started_with(tmp_path: Path) -> N
         old, new = await who.ann.until(task, "complete"), await who.ann.until(await who.ann.run(), "complete")
         assert (old["name"], old["output"]) == ("Movie Script agent", {"context": "first, old"})
         assert (new["name"], new["output"]) == ("New", {"context": "new"})
+
+    served(tmp_path, talk)
+
+
+def test_words_are_told_before_their_line_has_ended(tmp_path: Path) -> None:
+    """Of any run whose log is followed that way; what models say is written like that."""
+
+    async def talk(who: People) -> None:
+        go = tmp_path / "go"
+        script = f"printf Once; until test -e {go}; do sleep 0.01; done; echo ' upon'; printf '!'"
+        spec = TaskSpec(name="teller", executor=Shell(script=script))
+        await tasks.create_task(who.rota, OPERATOR, spec)
+        run = (await starts.start_task(who.rota, OPERATOR, "teller", {})).run
+        said = list[str]()
+        async for part in await runlogs.follow_log(who.rota, OPERATOR, run.id, from_line=0, with_words=True):
+            said += [part.text] if isinstance(part, runlogs.Words) else [f"{line.text}." for line in part.lines]
+            go.touch()
+        assert said[:2] == ["Once", "Once upon."]
+        assert said[-1] in ("!.", "")
+        assert said.count("!.") == 1
 
     served(tmp_path, talk)
 
