@@ -15,7 +15,7 @@ from rota.core.planning import Opening, open_schedule
 from rota.core.request import check_http
 from rota.core.schedule import ManualSchedule
 from rota.core.task import TaskSpec
-from rota.core.work import Agent, Compose, Http, Pipeline, Shell
+from rota.core.work import Agent, Compose, Http, Outside, Pipeline, Project, Shell
 from rota.modules.catalogue import Catalogue
 from rota.ops import reading
 from rota.ops.modules import check_module
@@ -60,6 +60,8 @@ def check_spec(
     """
     if _runs_processes(spec):
         actor.require("task.shell")
+    if isinstance(spec.executor, Project):  # what does its work is the operator's choice, and for tasks of the project
+        actor.require("system.root")
     if spec.notify.mail:  # whoever it names is written to in the name of this server
         actor.require("system.task")
     problems = [
@@ -86,6 +88,8 @@ def _within(place: str, problem: Problem) -> Problem:
 
 
 def _check_service(spec: TaskSpec) -> list[Problem]:
+    if spec.service is not None and isinstance(spec.executor, Outside):
+        return [Problem("body.executor", "a service is kept running here, not by workers from outside")]
     if spec.service is None or spec.schedule is None or _is_manual(spec):
         return []
     return [Problem("body.schedule", "a service is kept running and has no schedule")]

@@ -17,7 +17,8 @@ from rota.logs import LogPage
 from rota.ops.context import Rota
 from rota.ops.documents import TaskBody
 from rota.ops.health import Readiness
-from rota.surfaces.native import artifacts, errors, happenings, installation, runs, tasks, telling, wire
+from rota.ops.workers import Hold
+from rota.surfaces.native import artifacts, errors, happenings, installation, runs, tasks, telling, wire, workers
 
 EVENT_STREAM = "text/event-stream"
 
@@ -109,6 +110,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/v1/runs/{id}/cancel", handler=runs.cancel_run, summary="Ask a run to end",
         body=wire.NoBody, body_optional=True, query=wire.CancelQuery, reply=Receipt, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/v1/runs/{id}/take", handler=workers.take_run, summary="Take a run that waits for a worker",
+        body=wire.NoBody, body_optional=True, reply=Hold, errors=(404, 409),
+    ),
+    Route(
+        method="POST", path="/v1/runs/{id}/renew", handler=workers.renew_run, summary="Tell that its worker goes on",
+        body=workers.RenewBody, reply=Hold, errors=(404, 409, 422),
+    ),
+    Route(
+        method="POST", path="/v1/runs/{id}/finish", handler=workers.finish_run, summary="Tell what a worker's run came to",
+        body=workers.FinishBody, reply=wire.Run, errors=(404, 409, 422),
     ),
     Route(
         method="GET", path="/v1/runs/{id}/log", handler=runs.get_log, summary="Lines of a run's log",
