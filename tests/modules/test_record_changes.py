@@ -230,3 +230,13 @@ def test_ids_that_two_objecttypes_have_are_refused(collection):
 def test_a_declaration_that_does_not_fit_is_told(collection, change, words):
     with pytest.raises(Unavailable, match=rf"\[records.objecttypes.asset\]: .*{words}"):
         collection.open(types=(replace(ASSET, **change),)).bind()
+
+
+def test_tables_may_be_named_with_their_schema(collection):
+    schema = "main" if "sqlite" in collection.url else "collection"
+    referrers = tuple(f"{schema}.{name}" for name in ("loans.asset_id", "assets.parent_id"))
+    asset = replace(ASSET, table=f"{schema}.assets", referred_by=referrers)
+    collection.run("UPDATE assets SET parent_id = 1 WHERE id IN (2, 3)")
+    merged = consolidate(collection.open(types=(asset, PERSON)), Merge(sources=[1], target=2, dry_run=False), Heard())
+    assert (merged.relinked, merged.deleted) == (4, 1)
+    assert collection.values("SELECT parent_id FROM assets WHERE id IN (2, 3) ORDER BY id") == [None, 2]

@@ -23,6 +23,7 @@ class RecordStore:
             raise Unavailable(f"{NAME} has no url")
         self._engine = open_engine(records.url.reveal(), NAME)
         self._records = records
+        self._tables = sa.MetaData()
         self.batch = records.batch
         self.dialect = self._engine.dialect.name
 
@@ -44,6 +45,5 @@ class RecordStore:
         for name in names:
             if name not in known:
                 raise Invalid.at("search.objecttypes", f"there is no objecttype {name[:100]}; there are {', '.join(known)}")
-        metadata = sa.MetaData()
         with self.begin() as connection:
-            return [bind(known[name], connection, metadata) for name in names or known]
+            return [bind(known[name], connection, self._tables) for name in names or known]
