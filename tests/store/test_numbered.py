@@ -63,6 +63,19 @@ def test_a_task_gets_its_number_when_it_becomes_one_of_a_module_and_loses_it_whe
         assert (numbered.find_number_of(c, task.id) is not None) == has_one
 
 
+def test_a_change_uses_no_number_up(c: Connection) -> None:
+    ana = add_user(c, "ana")
+    first = add_sleeper(c, ana, "a")
+    for version in (1, 2, 3):
+        tasks.update_spec(
+            c, first.id, {"name": "a", "executor": {"kind": "module", "module": "sleep"}}, version=version, updated_at=NOON
+        )
+    found = [numbered.find_number_of(c, task.id) for task in (first, add_sleeper(c, ana, "b"))]
+    assert found[0]
+    assert found[1]
+    assert found[1].number == found[0].number + 1
+
+
 def _fields(executor: Any) -> dict[str, object]:
     return {name: getattr(executor, name) for name in executor.__struct_fields__ if name in ("module", "script")}
 

@@ -11,7 +11,10 @@ from rota.core.work import Module
 from rota.store.connection import Connection
 from rota.store.documents import from_text, to_text
 
-INSERT = "INSERT INTO numbered_tasks (task_id, owner_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+# An insert that is refused would use up a number.
+INSERT = """
+    INSERT INTO numbered_tasks (task_id, owner_id)
+    SELECT CAST(? AS TEXT), CAST(? AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM numbered_tasks WHERE task_id = ?)"""
 DELETE = "DELETE FROM numbered_tasks WHERE task_id = ?"
 GIVE = "UPDATE numbered_tasks SET owner_id = ? WHERE task_id = ?"
 FIND = "SELECT number, task_id, owner_id, frontend_prefs FROM numbered_tasks WHERE number = ?"
@@ -36,7 +39,7 @@ class Numbered(Struct, frozen=True):
 def note_task(c: Connection, task: Task) -> None:
     """Keep up with a task as it is now: a user's task of a module that is not removed has a number, and no other has."""
     if task.owner_id is not None and task.status != "removed" and isinstance(task.spec.executor, Module):
-        c.run(INSERT, (task.id, task.owner_id))
+        c.run(INSERT, (task.id, task.owner_id, task.id))
     else:
         c.run(DELETE, (task.id,))
 

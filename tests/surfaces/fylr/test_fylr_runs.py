@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_a_task_that_was_started_at_a_moment_runs_then_and_may_be_run_again_and_
         for version in range(2, 5):  # within one second, and each time the same
             started = await who.owner.patch(done, next_run_at=soon)
             assert started["task"]["_version"] == version
-            await until(lambda count=version: ran(who, count))
+            await until(partial(ran, who, version))
             done = await who.owner.until(task, "done")
         parked = (await who.owner.patch(done, next_run_at=None))["task"]
         assert parked["next_run_at"] is None

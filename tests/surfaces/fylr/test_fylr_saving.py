@@ -304,15 +304,20 @@ def test_who_made_and_changed_what_is_in_the_audit_log(rota: Rota) -> None:
     asked(rota, talk)
 
 
+def counting(ask: Any, counted: list[str]) -> Any:
+    def count(connection: Any, sql: str, *rest: Any) -> Any:
+        counted.append(sql)
+        return ask(connection, sql, *rest)
+
+    return count
+
+
 def test_a_list_costs_as_many_questions_for_fifty_as_for_one(rota: Rota, monkeypatch: pytest.MonkeyPatch) -> None:
     from rota.store.sqlite import SqliteConnection
 
     counted: list[str] = []
     for name in ("rows", "batch"):
-        ask = getattr(SqliteConnection, name)
-        monkeypatch.setattr(
-            SqliteConnection, name, lambda self, sql, *rest, ask=ask: counted.append(sql) or ask(self, sql, *rest)
-        )
+        monkeypatch.setattr(SqliteConnection, name, counting(getattr(SqliteConnection, name), counted))
 
     async def cost(who: People) -> int:
         counted.clear()
