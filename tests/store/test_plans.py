@@ -11,7 +11,21 @@ from tests.factories import NOON, at, make_id
 from tests.store.storing import add_run, add_task, add_user
 
 from rota.core.states import State
-from rota.store import admission, deletion, events, occurrences, retention, runs, settlement, slots, statistics, tasks, users
+from rota.store import (
+    admission,
+    deletion,
+    events,
+    occurrences,
+    outbox,
+    retention,
+    revisions,
+    runs,
+    settlement,
+    slots,
+    statistics,
+    tasks,
+    users,
+)
 from rota.store.migrate import migrate
 from rota.store.occurrences import Order, Wanted
 from rota.store.settlement import RetrySettlement, Settlement
@@ -72,6 +86,15 @@ QUERIES: dict[str, Query] = {
     "next due task": tasks.next_due,
     "tasks by topic": lambda c: tasks.list_by_topic(c, ["t"]),
     "task by name": lambda c: tasks.find_task_by_name(c, OWNER, "x"),
+    "shared task": lambda c: tasks.find_shared(c, "x"),
+    "runs of a task and an owner": lambda c: runs.list_runs(c, task_id=TASK, owner_id=OWNER, limit=50),
+    "live runs of a task and an owner": lambda c: runs.list_runs(
+        c, task_id=TASK, owner_id=OWNER, states=["pending", "running"], limit=50
+    ),
+    "kept documents": lambda c: revisions.get_revisions(c, [(TASK, 1)]),
+    "documents nobody needs": revisions.prune_revisions,
+    "callbacks of a run": lambda c: outbox.find_addresses(c, [RUN]),
+    "deliveries that were dropped": lambda c: outbox.list_dropped(c, [make_id(0)]),
 }
 # Indexes that hold live runs alone: few, and read as a whole where all of them are asked for.
 LIVE = "runs_(ready|held|running|pending|stopping)"

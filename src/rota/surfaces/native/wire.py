@@ -208,7 +208,10 @@ class LogQuery(Struct):
 
 
 class LogStreamQuery(Struct):
+    """`words` adds events of that name: what standard output has of a line that has not ended, in full each time it grew."""
+
     start: Annotated[int, Meta(ge=-FAR, le=FAR)] = field(name="from", default=0)
+    words: bool = False
 
 
 class CancelQuery(Struct):
