@@ -15,6 +15,7 @@ from rota.clock import Clock
 from rota.core.artifact import LINK_S
 
 FIELDS = ("key", "policy", "signature")
+MOST_FIELDS = 10
 
 
 class Policy(Struct, frozen=True):
@@ -65,7 +66,10 @@ class Signer:
 
     def read_link(self, key: str, query: bytes) -> str:
         """The name of the file. Raises StorageRefused."""
-        given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+        try:
+            given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        except ValueError:
+            raise StorageRefused("InvalidArgument", "The link has too many parameters.") from None
         name, expires, signature = (given.get(each, [""])[0] for each in ("name", "expires", "signature"))
         self._check(signature, "GET", key, name, expires)
         if int(expires) <= self._clock.now().timestamp():

@@ -175,6 +175,7 @@ def test_links_are_bound_to_key_name_hour_and_method(rota: Rota) -> None:
         for each in changed:
             reply = await client.get(each)
             assert (reply.status_code, code_of(reply)) == (403, "SignatureDoesNotMatch"), each
+        assert code_of(await client.get(link + "&x=1" * 20)) == "InvalidArgument"
         tricks = ["../" + KEY, "%2e%2e/rota.db", "..%2frota.db", "%00", "//etc/passwd", "incoming/x"]
         for each in tricks:
             assert (await client.get(link.replace(KEY, each))).status_code in (403, 404, 405), each
