@@ -44,6 +44,12 @@ def test_a_program_has_a_folder_of_its_own_that_is_gone_afterwards(tmp_path):
     assert list((tmp_path / "workspaces").iterdir()) == []
 
 
+def test_the_data_directory_may_be_told_from_where_the_server_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = command(Path(), 'cat >"$ROTA_OUTPUT"').carry_out()
+    assert (done.outcome.state, done.outcome.output["params"]) == ("succeeded", {})
+
+
 def test_a_program_may_work_in_a_folder_that_is_there(tmp_path):
     done = command(tmp_path, "pwd", working_dir=str(tmp_path)).carry_out()
     assert done.texts("stdout") == [str(tmp_path)]

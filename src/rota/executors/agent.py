@@ -23,7 +23,7 @@ class AgentExecutor:
     def __init__(self, around: Surroundings, outgoing: Outgoing, workspaces: Path) -> None:
         self._around = around
         self._outgoing = outgoing
-        self._workspaces = workspaces
+        self._workspaces = workspaces.absolute()  # a program starts in another folder
         self._is_swept = False
 
     async def execute(self, context: Context) -> Outcome:
