@@ -15,6 +15,8 @@ from rota.store import (
     admission,
     deletion,
     events,
+    latest,
+    numbered,
     occurrences,
     outbox,
     retention,
@@ -42,6 +44,9 @@ QUERIES: dict[str, Query] = {
         for name, scope in SCOPES.items()
         for states in STATES
     },
+    "latest run of a task": lambda c: latest.list_latest(c, [TASK]),
+    "end of the latest run": lambda c: latest.find_end(c, TASK),
+    "numbered tasks of an owner": lambda c: (numbered.page_numbered(c, OWNER, 50, 0), numbered.count_numbered(c, OWNER)),
     "occurrences of an owner": lambda c: occurrences.list_occurrences(c, Wanted(owner_id=OWNER), Order(), 50),
     "occurrences of a task": lambda c: occurrences.list_occurrences(c, Wanted(task_ids=(TASK,)), Order(), 50),
     "an occurrence": lambda c: occurrences.find_occurrence(c, RUN),

@@ -155,7 +155,7 @@ KEYS = (
         ours=True,
     ),
     UnitKey("run_on_start", T, BOOLEAN, "false", "spec.run_on_start", "One run each time the server starts."),
-    UnitKey("catch_up", T, enum("latest", "all", "skip"), "latest", "policy.catch_up", "Which missed ticks run after downtime."),
+    UnitKey("catch_up", T, enum("latest", "all", "skip", "idle"), "latest", "policy.catch_up", "Which missed ticks run after downtime."),
     UnitKey("max_catch_up_runs", T, integer(1, 10_000), "100", "policy.max_catch_up", "Cap of `all`."),
     UnitKey("timeout", T, duration(), "0s", "policy.timeout_s", "Longest an attempt may take. 0: no limit.", inherits=True),
     UnitKey("priority", T, integer(1, 9), "5", "policy.priority", "1 goes first when runs wait, 9 last.", ours=True),
