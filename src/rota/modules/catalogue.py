@@ -25,6 +25,8 @@ from rota.modules.source import Broken, Source
 GROUP = "rota.modules"
 # For all sources that one process reads. What takes longer does its work where it should only say what it is.
 READ_S = 20.0
+# What stands for the value of a secret.
+HIDDEN = "[redacted]"
 
 
 def build_catalogue(settings: Settings, env: Mapping[str, str]) -> "Catalogue":
@@ -63,6 +65,7 @@ class Catalogue:
         self._builtins = builtins
         self._own: dict[str, Known] = {}
         self._others: dict[str, Known] = {}
+        self._secret_names: frozenset[str] | None = None
         self.problems: list[Broken] = []
 
     def read(self) -> list[Broken]:
@@ -78,7 +81,7 @@ class Catalogue:
                     problems.append(Broken(source.where, f"the module {definition.name} is defined by {by} already"))
                 else:
                     others[definition.name] = Known(definition, source)
-        self._others, self.problems = others, problems
+        self._others, self.problems, self._secret_names = others, problems, None
         return problems
 
     async def reread(self) -> list[Broken]:
@@ -115,6 +118,24 @@ class Catalogue:
         return [
             Problem(f"{at}.{problem.location}", problem.message, problem.value) for problem in self._builtins[name].check(params)
         ]
+
+    def hide(self, params: Mapping[str, Any], module: str | None = None) -> dict[str, Any]:
+        """Params as they may be shown: without the secrets of a module or, where it is not known which, of any module."""
+        definition = self.find(module) if module else None
+        names = definition.secret_names if definition else self._all_secret_names if params else ()
+        return {name: HIDDEN if name in names and value else value for name, value in params.items()}
+
+    def keep_hidden(self, module: str, params: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Params that come back as they were shown: what is hidden stays what it was."""
+        definition = self.find(module)
+        names = definition.secret_names if definition else ()
+        return {name: stored.get(name) if name in names and value == HIDDEN else value for name, value in params.items()}
+
+    @property
+    def _all_secret_names(self) -> frozenset[str]:
+        if self._secret_names is None:
+            self._secret_names = frozenset(name for definition in self.list() for name in definition.secret_names)
+        return self._secret_names
 
     def _find_own(self, name: str) -> Known | None:
         if name not in self._own and name in self._builtins:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from rota.core.actor import Actor, Right
 from rota.core.errors import Invalid, Problem
 from rota.core.module import Definition
@@ -40,6 +42,31 @@ def check_given(modules: Catalogue, task: Task, params: Mapping[str, Any]) -> No
         problems = modules.check(work.module, {**work.params, **params}, "body.params")
         if problems:
             raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
+
+
+def hide_secrets(modules: Catalogue, spec: TaskSpec) -> TaskSpec:
+    """A document as it may be shown."""
+    work = spec.executor
+    if not isinstance(work, Module):
+        return spec
+    shown = structs.replace(work, params=modules.hide(work.params, work.module))
+    return structs.replace(spec, executor=shown, params=modules.hide(spec.params, work.module))
+
+
+def keep_hidden(modules: Catalogue, document: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A change of a task's document, in which secrets that came back as they were shown are what they were."""
+    kept, before = dict(change), document.get("executor")
+    work = change.get("executor", before)
+    if not isinstance(before, dict) or not isinstance(work, dict) or before.get("kind") != "module":
+        return kept
+    name = before["module"]
+    if work.get("module") != name:
+        return kept
+    if "executor" in change and isinstance(work.get("params"), dict):
+        kept["executor"] = {**work, "params": modules.keep_hidden(name, work["params"], before.get("params") or {})}
+    if isinstance(change.get("params"), dict):
+        kept["params"] = modules.keep_hidden(name, change["params"], document.get("params") or {})
+    return kept
 
 
 def find_misfits(modules: Catalogue, spec: TaskSpec) -> list[str]:

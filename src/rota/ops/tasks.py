@@ -12,6 +12,7 @@ from rota.core.states import Reason
 from rota.core.task import Task, TaskSpec
 from rota.ops import access, audit, documents, ends
 from rota.ops.context import Rota
+from rota.ops.modules import keep_hidden
 from rota.ops.single import check_single
 from rota.store import admission, deletion, outbox, projecttasks, runs, tasks, users
 from rota.store.database import Connection
@@ -196,6 +197,7 @@ def change_document(c: Connection, rota: Rota, actor: Actor, task: Task, change:
     document = tasks.find_doc(c, task.id)
     if document is None:
         raise NotFound(f"there is no task {task.id}")
+    change = keep_hidden(rota.modules, document, change)
     spec = documents.read_change(document, change)
     opening = documents.check_spec(actor, spec, rota.tools, rota.modules, now=now, default_timezone=rota.default_timezone)
     moved = (spec.schedule, spec.policy.dst) != (task.spec.schedule, task.spec.policy.dst)

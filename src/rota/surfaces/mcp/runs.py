@@ -25,11 +25,11 @@ async def list_runs(ask: Ask) -> Page[Run]:
         ask.rota, ask.actor, task=given.task, states=given.states or None, before=before, limit=given.limit + 1
     )
     items, cursor = page_of("runs", found, given.limit, lambda run: run.id)
-    return Page([translate.run_wire(run) for run in items], cursor)
+    return Page([translate.run_wire(run, ask.rota.modules) for run in items], cursor)
 
 
 async def get_run(ask: Ask) -> Run:
-    return translate.run_wire(await runs.get_run(ask.rota, ask.actor, ask.given.run_id))
+    return translate.run_wire(await runs.get_run(ask.rota, ask.actor, ask.given.run_id), ask.rota.modules)
 
 
 async def list_steps(ask: Ask) -> StepList:
@@ -40,7 +40,7 @@ async def wait_run(ask: Ask) -> wire.Waited:
     run_id = ask.given.run_id
     waited = await _while_serving(ask, runs.wait_run(ask.rota, ask.actor, run_id, ask.given.wait_s))
     run = waited or await runs.get_run(ask.rota, ask.actor, run_id)
-    return wire.Waited(translate.run_wire(run), run.state in ENDED)
+    return wire.Waited(translate.run_wire(run, ask.rota.modules), run.state in ENDED)
 
 
 async def cancel_run(ask: Ask) -> Receipt:

@@ -5,9 +5,10 @@ from typing import Any
 from msgspec import to_builtins
 
 from rota.core.pipeline.language import StepPreview
-from rota.core.task import Task
+from rota.core.task import Task, TaskSpec
 from rota.http.paging import Page, decode_cursor, page_of
 from rota.ops import forecast, previews, slots, snooze, starts, steering, tasks
+from rota.ops.modules import hide_secrets
 from rota.surfaces.mcp import wire
 from rota.surfaces.mcp.asking import Ask
 from rota.surfaces.native import translate
@@ -15,12 +16,12 @@ from rota.surfaces.native.wire import Slot
 
 
 async def create_task(ask: Ask) -> wire.Task:
-    return _task(await tasks.create_task(ask.rota, ask.actor, ask.given))
+    return _task(ask, await tasks.create_task(ask.rota, ask.actor, ask.given))
 
 
 async def update_task(ask: Ask) -> wire.Task:
     given = ask.given
-    return _task(await tasks.update_task(ask.rota, ask.actor, given.task, given.change, expected_version=given.version))
+    return _task(ask, await tasks.update_task(ask.rota, ask.actor, given.task, given.change, expected_version=given.version))
 
 
 async def list_tasks(ask: Ask) -> Page[wire.TaskLine]:
@@ -31,7 +32,7 @@ async def list_tasks(ask: Ask) -> Page[wire.TaskLine]:
 
 
 async def get_task(ask: Ask) -> wire.Task:
-    return _task(await tasks.get_task(ask.rota, ask.actor, ask.given.task))
+    return _task(ask, await tasks.get_task(ask.rota, ask.actor, ask.given.task))
 
 
 async def delete_task(ask: Ask) -> wire.Removed:
@@ -51,24 +52,24 @@ async def preview_task(ask: Ask) -> wire.Preview:
 async def run_task(ask: Ask) -> wire.Started:
     given = ask.given
     start = await starts.start_task(ask.rota, ask.actor, given.task, given.params, idempotency_key=given.idempotency_key)
-    return wire.Started(translate.run_wire(start.run), start.replayed)
+    return wire.Started(translate.run_wire(start.run, ask.rota.modules), start.replayed)
 
 
 async def snooze_task(ask: Ask) -> wire.Snoozed:
     task, run = await snooze.snooze_task(ask.rota, ask.actor, ask.given.task, ask.given.delay_s, reason=ask.given.reason)
-    return wire.Snoozed(_task(task), translate.run_wire(run))
+    return wire.Snoozed(_task(ask, task), translate.run_wire(run, ask.rota.modules))
 
 
 async def pause_task(ask: Ask) -> wire.Task:
-    return _task(await steering.pause_task(ask.rota, ask.actor, ask.given.task))
+    return _task(ask, await steering.pause_task(ask.rota, ask.actor, ask.given.task))
 
 
 async def resume_task(ask: Ask) -> wire.Task:
-    return _task(await steering.resume_task(ask.rota, ask.actor, ask.given.task))
+    return _task(ask, await steering.resume_task(ask.rota, ask.actor, ask.given.task))
 
 
 async def cancel_task(ask: Ask) -> wire.Task:
-    return _task(await steering.cancel_task(ask.rota, ask.actor, ask.given.task))
+    return _task(ask, await steering.cancel_task(ask.rota, ask.actor, ask.given.task))
 
 
 async def list_slots(ask: Ask) -> Page[Slot]:
@@ -81,7 +82,7 @@ async def list_slots(ask: Ask) -> Page[Slot]:
     return Page([translate.slot_wire(slot) for slot in items], cursor)
 
 
-def _task(task: Task) -> wire.Task:
+def _task(ask: Ask, task: Task) -> wire.Task:
     return wire.Task(
         id=task.id,
         name=task.name,
@@ -92,13 +93,13 @@ def _task(task: Task) -> wire.Task:
         created_at=task.created_at,
         updated_at=task.updated_at,
         next_at=task.next_at,
-        document=_document(task),
+        document=_document(hide_secrets(ask.rota.modules, task.spec)),
     )
 
 
-def _document(task: Task) -> dict[str, Any]:
+def _document(spec: TaskSpec) -> dict[str, Any]:
     """Without the parts in which everything is left to defaults."""
-    document: dict[str, Any] = to_builtins(task.spec)
+    document: dict[str, Any] = to_builtins(spec)
     document["policy"] = {name: value for name, value in document["policy"].items() if value != {}}
     return {name: value for name, value in document.items() if value != {}}
 

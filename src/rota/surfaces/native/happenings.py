@@ -21,4 +21,4 @@ async def stream_notices(ask: Ask) -> EventReply:
 async def _notices(ask: Ask, after_id: str | None) -> AsyncGenerator[bytes, None]:
     with ask.rota.bus.watch(after_id) as watcher:
         async for notice in notices.watch_notices(ask.rota, ask.actor, watcher):
-            yield sse.event(notice.kind, translate.notice_data(notice), notice.id or None)
+            yield sse.event(notice.kind, translate.notice_data(notice, ask.rota.modules), notice.id or None)

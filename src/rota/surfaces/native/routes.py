@@ -18,7 +18,7 @@ from rota.ops.context import Rota
 from rota.ops.documents import TaskBody
 from rota.ops.health import Readiness
 from rota.ops.workers import Hold
-from rota.surfaces.native import artifacts, errors, happenings, installation, runs, tasks, telling, wire, workers
+from rota.surfaces.native import artifacts, errors, happenings, installation, modules, runs, tasks, telling, wire, workers
 
 EVENT_STREAM = "text/event-stream"
 
@@ -177,6 +177,10 @@ ROUTES: tuple[Route, ...] = (
         method="POST", path="/v1/reload", handler=installation.reload_settings,
         summary="Read the settings file again",
         body=wire.NoBody, body_optional=True, reply=dict[str, Any], errors=(403, 409, 422),
+    ),
+    Route(
+        method="GET", path="/v1/modules", handler=modules.list_modules,
+        summary="What tasks of the kind `module` and steps `module.<name>` can call", reply=modules.ModuleList, errors=(403,),
     ),
     Route(
         method="GET", path="/v1/info", handler=installation.get_info,

@@ -19,16 +19,19 @@ from rota.core.policy import Policy
 from rota.core.schedule import Planned
 from rota.core.states import State
 from rota.http.reply import encode
+from rota.modules.catalogue import Catalogue
 from rota.ops import reading
 from rota.ops.events import Published
+from rota.ops.modules import hide_secrets
 from rota.ops.slots import SlotAnswer
 from rota.surfaces.native import wire
 
 STATES: tuple[State, ...] = get_args(State)
 
 
-def task_wire(task: core_task.Task) -> wire.Task:
-    spec = task.spec
+def task_wire(task: core_task.Task, modules: Catalogue) -> wire.Task:
+    """The secrets of its module are hidden."""
+    spec = hide_secrets(modules, task.spec)
     return wire.Task(
         id=task.id,
         name=spec.name,
@@ -77,7 +80,8 @@ def steps_wire(steps: list[Checkpoint]) -> wire.StepList:
     return wire.StepList(steps, total_usage(steps))
 
 
-def run_wire(run: core_run.Run) -> wire.Run:
+def run_wire(run: core_run.Run, modules: Catalogue) -> wire.Run:
+    """What is a secret of some module is hidden, whatever the task."""
     return wire.Run(
         id=run.id,
         task_id=run.task_id,
@@ -93,7 +97,7 @@ def run_wire(run: core_run.Run) -> wire.Run:
         output=run.output,
         error=run.error,
         reason=run.reason,
-        params=run.params,
+        params=modules.hide(run.params) if run.params else run.params,
         priority=run.priority,
         instance=run.instance,
         cause_run_id=run.cause_run_id,
@@ -115,15 +119,15 @@ def event_wire(published: Published) -> wire.Event:
     return wire.Event(id=event.id, topic=event.topic, at=event.at, started=started, started_total=published.total)
 
 
-def notice_data(notice: Notice) -> dict[str, Any]:
+def notice_data(notice: Notice, modules: Catalogue) -> dict[str, Any]:
     """The task or run a notice is about, as a list would show it."""
     data: dict[str, Any] = {}
     for name, value in notice.data.items():
         match value:
             case core_run.Run():
-                data[name] = run_wire(value)
+                data[name] = run_wire(value, modules)
             case core_task.Task():
-                data[name] = task_wire(value)
+                data[name] = task_wire(value, modules)
             case _:
                 data[name] = value
     return data

@@ -40,4 +40,4 @@ async def finish_run(ask: Ask) -> Reply:
     run = await workers.finish_run(
         ask.rota, ask.actor, ask.path["id"], body.fence, body.state, output=body.output, error=body.error
     )
-    return ok(translate.run_wire(run))
+    return ok(translate.run_wire(run, ask.rota.modules))
