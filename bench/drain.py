@@ -14,11 +14,12 @@ from tests.postgres_server import run_server
 from bench.figure import Figure, figure, in_turns
 from bench.scratch import new_data, new_folder
 from bench.server import serve, wait_until
-from bench.stock import IDS, MANY_AT_ONCE, Ends, count_ended, make_task, store_tasks
+from bench.stock import IDS, MANY_AT_ONCE, TRUE, Ends, count_ended, make_task, store_tasks
 from rota.blobs import LocalBlobs
 from rota.bus import Bus
 from rota.clock import SystemClock
 from rota.core.actor import OPERATOR
+from rota.core.work import Work
 from rota.logs import RunLogs
 from rota.ops.context import Rota
 from rota.ops.starts import start_task
@@ -27,6 +28,7 @@ from rota.vitals import Vitals
 
 TASKS = 20
 CALLERS = 64
+NOOP = "bench.noop_server"
 # A server that would lose nothing in a power cut.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 PEERS = "BENCH_PEERS"
@@ -51,31 +53,31 @@ def measure(quick: bool) -> list[Figure]:
     ]  # fmt: skip
 
 
-def on_sqlite(count: int) -> float:
+def on_sqlite(count: int, *, work: Work = TRUE, server: str = NOOP, config: Path | None = None) -> float:
     data = new_data()
     with closing(open_sqlite(data / "rota.db")) as database:
-        created_s = create(database, data, count)
+        created_s = create(database, data, count, work)
     ends = Ends(data)
-    with serve(data, module="bench.noop_server", with_key=False):
+    with serve(data, module=server, config=config, with_key=False):
         wait_until(lambda: ends.count() == count, limit_s=120, pause_s=0.2)
     assert not ends.failed()
     return count / (created_s + ends.last_end_s() - ends.first_start_s())
 
 
-def on_postgres(url: str, count: int) -> float:
+def on_postgres(url: str, count: int, *, work: Work = TRUE, server: str = NOOP, config: Path | None = None) -> float:
     with closing(open_database(url)) as database:
         data = new_data()
         database.run(lambda c: c.run("TRUNCATE tasks CASCADE"))
-        created_s = create(database, data, count)
-        with serve(data, module="bench.noop_server", environ={"ROTA_DATABASE": url}, with_key=False):
+        created_s = create(database, data, count, work)
+        with serve(data, module=server, config=config, environ={"ROTA_DATABASE": url}, with_key=False):
             wait_until(lambda: database.run(count_ended, write=False)[0] == count, limit_s=120, pause_s=0.2)
         _, begin_s, end_s = database.run(count_ended, write=False)
         return count / (created_s + end_s - begin_s)
 
 
-def create(database: Database, data: Path, count: int) -> float:
+def create(database: Database, data: Path, count: int, work: Work = TRUE) -> float:
     """Seconds that so many callers at once take to start so many runs, each durable when its caller goes on."""
-    made = [make_task(f"noop-{number}", policy=MANY_AT_ONCE) for number in range(TASKS)]
+    made = [make_task(f"noop-{number}", policy=MANY_AT_ONCE, work=work) for number in range(TASKS)]
     store_tasks(database, made)
     clock = SystemClock()
     rota = Rota(

@@ -11,7 +11,7 @@ from rota.core.planning import open_schedule
 from rota.core.policy import Policy
 from rota.core.schedule import ScheduleSpec
 from rota.core.task import Task, TaskSpec
-from rota.core.work import Shell
+from rota.core.work import Shell, Work
 from rota.ids import Ids
 from rota.store import runs, tasks
 from rota.store.database import Connection, Database
@@ -24,15 +24,20 @@ MANY_AT_ONCE = Policy(max_concurrent=1024, queue_max=10_000)
 
 
 def make_task(
-    name: str, *, schedule: ScheduleSpec | None = None, anchor_at: datetime | None = None, policy: Policy | None = None
+    name: str,
+    *,
+    schedule: ScheduleSpec | None = None,
+    anchor_at: datetime | None = None,
+    policy: Policy | None = None,
+    work: Work = TRUE,
 ) -> Task:
-    """An active task that runs `true`, planned from its anchor."""
+    """An active task that runs `true` unless told otherwise, planned from its anchor."""
     anchor = anchor_at or now()
     policy = policy or Policy()
     opening = open_schedule(schedule, policy.dst, anchor, "UTC")
     return Task(
         id=IDS.new(),
-        spec=TaskSpec(name=name, executor=TRUE, schedule=schedule, policy=policy),
+        spec=TaskSpec(name=name, executor=work, schedule=schedule, policy=policy),
         source="api",
         status="active",
         created_at=anchor,

@@ -24,6 +24,8 @@ from rota.store.database import Database
 
 # What an event brings beside params, where the module has no parameter of that name.
 EVENT = "event"
+# A wait that is shorter is not worth a line of the log.
+NOTED_AFTER_S = 1.0
 
 
 class ModuleExecutor:
@@ -79,10 +81,11 @@ class ModuleExecutor:
         return worker or await self._wait_for_one(context, realm)
 
     async def _wait_for_one(self, context: Context, realm: str) -> WorkerProcess | None:
-        if self._pool.is_full:
-            context.note("waits until another run of a module has ended: all workers are busy")
         taking, stop = asyncio.ensure_future(self._pool.take(realm)), asyncio.ensure_future(context.stop.wait())
         try:
+            await asyncio.wait((taking, stop), timeout=NOTED_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done() and not stop.done():
+                context.note("waits until another run of a module has ended: all workers are busy")
             await asyncio.wait((taking, stop), return_when=asyncio.FIRST_COMPLETED)
             return taking.result() if taking.done() else None
         finally:

@@ -56,11 +56,6 @@ class Pool:
     def size(self) -> int:
         return len(self._all) + self._starting
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next one has to wait until another is done."""
-        return self.size >= self._rules.workers and not self._idle
-
     def find_idle(self, realm: str) -> WorkerProcess | None:
         """A worker that is there, taken; the one that worked last, so that the others may go."""
         for worker in reversed(self._idle):
