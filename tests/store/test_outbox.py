@@ -127,6 +127,20 @@ def test_after_a_drop_nothing_more_is_told_of_a_run(c: Connection) -> None:
     assert outbox.tell_callbacks(c, [run.id], NOON, Numbers(), final=True) == 0
 
 
+def test_after_a_drop_nothing_more_is_told_of_any_run_of_a_task(c: Connection) -> None:
+    task, other = add_task(c), add_task(c)
+    runs = [add_run(c, each) for each in (task, task, other)]
+    for run in runs:
+        outbox.set_callback(c, Callback(run_id=run.id, url=f"http://{run.id}", form="nla"))
+    outbox.tell_callbacks(c, [run.id for run in runs], NOON, Numbers(), final=True)
+    outbox.drop_callbacks_of(c, task.id, NOON)
+    dropped = {delivery.run_id: delivery.status == "dropped" for delivery in outbox.list_deliveries(c, limit=9)}
+    assert [dropped[run.id] for run in runs] == [True, True, False]
+    assert outbox.find_addresses(c, [run.id for run in runs]) == {runs[2].id: f"http://{runs[2].id}"}
+    ids = [delivery.id for delivery in outbox.list_deliveries(c, limit=9)]
+    assert len(outbox.list_dropped(c, ids)) == 2
+
+
 def test_the_log_holds_each_try(c: Connection) -> None:
     add(c)
     (taken,) = outbox.claim_due(c, "node", NOON, {}, per_target=1, limit=1)

@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.outgoing.test_address import LOOPBACK
 from tests.receivers import Answering, Receiver, answer, hang, receiving, reset, trickle
 from tests.surfaces.nla.agents_run import RETURN, People, agent_body, prompt, served, until
 
 from rota.core.actor import OPERATOR
+from rota.core.delivery import Delivery
 from rota.core.task import TaskSpec
 from rota.core.work import Shell
 from rota.ops import runlogs, starts, tasks
+from rota.ops.deliveries import list_deliveries
 
 MCP = {"type": "mcp", "name": "Tools", "user": "{prompt}", "apikey": "{key}", "maxSteps": 2, "output": "context"}
 SLOW = prompt(model="delay:30", name="Slow")
@@ -132,6 +135,34 @@ def test_a_bad_receiver_changes_nothing(tmp_path: Path, bad: Answering) -> None:
         await who.ann.until(await who.ann.run(callback="http://127.0.0.1:9/"), "complete")
 
     served(tmp_path, talk)
+
+
+def test_no_spelling_of_this_machine_is_called_where_that_is_denied(tmp_path: Path) -> None:
+    async def talk(who: People) -> None:
+        await who.ann.agent(workflow=[])
+        async with receiving() as receiver:
+            urls = [f"http://{host}:{receiver.port}/hook" for host in LOOPBACK]
+            started = [await who.ann.client.post("/api/v1/workflow/movie", json={"input": {}, "callback": url}) for url in urls]
+            taken = [reply.json() for reply in started if reply.status_code == 201]
+            assert {reply.status_code for reply in started} <= {201, 400}
+            assert len(taken) > 30
+            for task in taken:
+                await who.ann.until(task, "complete")
+            deliveries = await until_settled(who, len(taken))
+            assert receiver.received == []
+        assert {each.status for each in deliveries} == {"failed"}
+        assert {each.attempts for each in deliveries} == {1}
+
+    served(tmp_path, talk, "[outgoing]\nprivate = 'deny'\n")
+
+
+async def until_settled(who: People, count: int) -> list[Delivery]:
+    async with asyncio.timeout(5):
+        while True:
+            found = await list_deliveries(who.rota, OPERATOR, limit=1000)
+            if len(found) == count and all(each.ended_at for each in found):
+                return found
+            await asyncio.sleep(0.01)
 
 
 def test_a_deleted_running_task_is_abandoned_and_nobody_is_told_any_more(tmp_path: Path) -> None:

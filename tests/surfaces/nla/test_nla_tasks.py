@@ -63,6 +63,28 @@ def test_tasks_are_those_of_whoever_started_them_newest_first(rota: Rota) -> Non
     asked(rota, talk)
 
 
+def test_a_long_list_takes_hardly_more_queries_than_a_short_one(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        await who.ann.agent()
+
+        async def count() -> int:
+            said: list[str] = []
+            rota.database.run(lambda c: c.raw.set_trace_callback(said.append))  # type: ignore[attr-defined]
+            await who.ann.get("/task")
+            rota.database.run(lambda c: c.raw.set_trace_callback(None))  # type: ignore[attr-defined]
+            return len([statement for statement in said if statement.lstrip().startswith(("SELECT", "WITH"))])
+
+        await who.ann.run()
+        short = await count()
+        for number in range(63):
+            await who.ann.post("/agent/movie", agent_body(description=f"Number {number}"))
+            await who.ann.run()
+        assert len(await who.ann.get("/task")) == 64
+        assert await count() <= 3 * (short + 1)  # tables of values come in pieces, one more is for documents that were changed
+
+    asked(rota, talk)
+
+
 def test_a_task_is_a_run_of_the_native_api_for_whoever_started_it(rota: Rota) -> None:
     async def talk(who: People) -> None:
         await who.ann.agent()
