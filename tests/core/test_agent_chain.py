@@ -72,7 +72,19 @@ def test_every_wrong_node_is_told_of():
         ({"command": ["true"], "headers": {"a": "b"}}, ["headers"]),
         ({"nodes": [{**without("llm"), "type": "mcp"}]}, None),
         (
-            {"nodes": [{"type": "mcp", "name": "m", "config": {"server": "s", "url": "http://x"}, "user": "", "apikey": "", "output": "o", "llm": "echo"}]},
+            {
+                "nodes": [
+                    {
+                        "type": "mcp",
+                        "name": "m",
+                        "config": {"server": "s", "url": "http://x"},
+                        "user": "",
+                        "apikey": "",
+                        "output": "o",
+                        "llm": "echo",
+                    }
+                ]
+            },
             ["nodes.0.config"],
         ),
     ],
