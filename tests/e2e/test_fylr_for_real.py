@@ -42,10 +42,10 @@ class Ana:
         return self.server.until(lambda: found if (found := self.task(number))["status"] == status else None)
 
 
-def test_a_task_whose_server_is_killed_is_interrupted_goes_on_by_its_schedule_and_is_told_as_it_is(
-    make_server: MakeServer,
+def test_a_task_whose_server_is_killed_is_interrupted_and_goes_on_by_its_schedule(
+    make_server: MakeServer, database_url: str | None
 ) -> None:
-    server = make_server("")
+    server = make_server("", database=database_url)
     server.start()
     ana = Ana(server)
     fields = {"task_module": "sleep", "task_params": {"runtime": 60}, "next_run_at": PAST}

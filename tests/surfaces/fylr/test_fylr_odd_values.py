@@ -1,12 +1,14 @@
 """Whatever is sent, the answer is an envelope of this API and never a fault."""
 
+from typing import Any
+
 import msgspec
 from tests.surfaces.fylr.users_asking import TASK, People, asked
 
 from rota.ops.context import Rota
 from rota.surfaces.fylr import wire
 
-ODD = (
+ODD: tuple[Any, ...] = (
     None, True, 0, -1, 1.5, 2**63, 2**80, -(2**63) - 1, 1e308, "", "x", "\x00", "💤" * 300, "2026-13-45T00:00:00Z",
     "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59Z", [], [None], [[]], {}, {"": None}, {"a": {"b": [1, {"c": "\x00"}]}},
     [{"hours": [True]}], [{"hours": [2**70]}], [{"timezone": ""}], [{"timezone": "../../etc/passwd"}], [{"weekdays": [5]}],
