@@ -78,14 +78,19 @@ def test_removed_tasks_are_not_listed(c: Connection) -> None:
     tasks.update_status(c, task.id, "removed", from_=["active"], now=NOON)
     assert tasks.list_tasks(c, everyone=True, limit=10) == []
     assert tasks.list_file_tasks(c) == []
-    assert tasks.list_active(c) == []
+    assert tasks.list_planned(c) == []
     assert tasks.list_names(c, None) == []
 
 
-def test_paused_tasks_are_listed_but_not_active(c: Connection) -> None:
-    paused, active = add_task(c, status="paused"), add_task(c)
-    assert tasks.list_tasks(c, everyone=True, limit=10) == [paused, active]
-    assert tasks.list_active(c) == [active]
+def test_paused_tasks_are_listed_but_not_planned_nor_are_those_without_a_plan(c: Connection) -> None:
+    timed = EventSchedule("a")
+    paused, active = (
+        add_task(c, status="paused", spec=spec(name="a", schedule=timed)),
+        add_task(c, spec=spec(name="b", schedule=timed)),
+    )
+    starting, plain = add_task(c, spec=spec(name="c", run_on_start=True)), add_task(c)
+    assert tasks.list_tasks(c, everyone=True, limit=10) == [paused, active, starting, plain]
+    assert tasks.list_planned(c) == [active, starting]
 
 
 def test_active_tasks_are_found_by_the_topic_they_wait_for(c: Connection) -> None:

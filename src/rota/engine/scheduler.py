@@ -82,7 +82,7 @@ class Scheduler:
         return started
 
     def _replan(self, c: Connection, now: datetime) -> list[Task]:
-        active = tasks.list_active(c)
+        active = tasks.list_planned(c)
         self._engine.known.note(active)
         planned = [(task, self._cursor(task, now)) for task in active]
         moved = [cursor for task, cursor in planned if (cursor.cursor_at, cursor.next_at) != (task.cursor_at, task.next_at)]

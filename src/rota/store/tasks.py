@@ -32,7 +32,10 @@ ALL_NAMES = f"SELECT DISTINCT name {_PRESENT} ORDER BY name"
 NAMES_BY_ID = f"SELECT id, name FROM tasks WHERE {_OWNED}"
 PAGE = f"SELECT {COLUMNS} {_PRESENT} AND {_OWNED} AND id > ? ORDER BY id LIMIT ?"
 PAGE_OF_ALL = f"SELECT {COLUMNS} {_PRESENT} AND id > ? ORDER BY id LIMIT ?"
-ACTIVE = f"SELECT {COLUMNS} FROM tasks WHERE status = 'active' ORDER BY id"
+# What is only ever asked for needs no plan, and may be many: each of a project's tasks is one.
+PLANNED = f"""
+    SELECT {COLUMNS} FROM tasks
+    WHERE status = 'active' AND (schedule_kind IS NOT NULL OR doc LIKE '%"run_on_start":true%') ORDER BY id"""
 BY_TOPIC = f"SELECT {COLUMNS} FROM tasks WHERE topic IN ({{values}}) AND topic IS NOT NULL AND status = 'active'"
 FROM_FILE = f"SELECT {COLUMNS} {_PRESENT} AND source = 'file' ORDER BY id"
 SERVICES = f"SELECT {COLUMNS} {_PRESENT} AND is_service = 1 ORDER BY id"
@@ -140,8 +143,9 @@ def list_tasks(
     return [_task(row) for row in c.rows(PAGE, (owner_id or "", after or "", limit))]
 
 
-def list_active(c: Connection) -> list[Task]:
-    return [_task(row) for row in c.rows(ACTIVE)]
+def list_planned(c: Connection) -> list[Task]:
+    """Active tasks that have a schedule or run at each start of the server; perhaps one that only speaks of that."""
+    return [_task(row) for row in c.rows(PLANNED)]
 
 
 def list_by_topic(c: Connection, topics: Iterable[str]) -> list[Task]:
