@@ -10,10 +10,11 @@ from tests.modules.record_tables import ASSET, Heard
 from rota.config.records import Records
 from rota.config.secret import Secret
 from rota.core.errors import Conflict, Invalid, Unavailable
-from rota.modules.records.retagging import count_records
+from rota.modules.records.retagging import count_records, tag_records
 from rota.modules.records.search import read_search
 from rota.modules.records.store import RecordStore
 from rota.modules.records.sweep import Sweep
+from rota.modules.records.tagging import read_tag_change
 
 
 def find(store, *elements, objecttypes=("asset",), **more):
@@ -168,3 +169,18 @@ def test_a_database_that_is_away_is_told_without_its_password(tmp_path):
         RecordStore(Records(url=url, objecttypes=(ASSET,))).bind()
     assert "[records]" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_what_was_loaded_at_one_moment_is_seen_however_much_it_is(collection):
+    search = read_search({"objecttypes": ["asset"], "incremental": True})
+    numbers = ", ".join(f"({number}, 'x')" for number in range(100, 1600) if number % 7)
+    collection.run(f"INSERT INTO assets (id, title) VALUES {numbers}")
+    first = count_records(collection.open(), search, {})
+    assert len(first.state["changed"]["asset"]["seen"]) > 200
+    collection.run("INSERT INTO assets (id, title) VALUES (105, 'x'), (3000, 'x')")
+    assert count_records(collection.open(), search, first.state).found == {"asset": 2}
+    swept = tag_records(
+        collection.open(batch=100), search, read_tag_change({"tags": [{"_id": 5, "set": True}]}), first.state, Heard()
+    )
+    assert (swept.done, swept.changed) == (2, 2)
+    assert collection.values("SELECT id FROM assets WHERE tags IS NOT NULL ORDER BY id") == [105, 3000]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from msgspec import Struct
 
-from rota.modules.records.changes import changed_since, take_mark
+from rota.modules.records.changes import Changes
 from rota.modules.records.conditions import build_condition, check_fields
 from rota.modules.records.objecttype import Bound, Condition
 from rota.modules.records.search import Search
@@ -30,8 +30,15 @@ class Swept(Struct, frozen=True, kw_only=True):
 
 
 class Selection(Struct, frozen=True):
+    """`changes`: of an incremental search, what was changed since the last run."""
+
     bound: Bound
     condition: Condition
+    changes: Changes | None = None
+
+    def is_new(self, row: Any) -> bool:
+        """Of a row that ends with its time of change."""
+        return self.changes is None or not self.changes.is_seen(row[0], row[-1])
 
 
 class Sweep:
@@ -49,18 +56,19 @@ class Sweep:
         check_fields(bounds, search.search)
         self._selections = [self._select(bound, search, where) for bound in bounds]
         with store.begin() as connection:
-            marks = {bound.name: take_mark(connection, bound, store.dialect) for bound in bounds} if search.incremental else {}
+            marks = {each.bound.name: each.changes.take_mark(connection) for each in self._selections if each.changes}
             self.found = {each.bound.name: self._count(connection, each) for each in self._selections}
         self._marks = {name: mark for name, mark in marks.items() if mark is not None}
 
     def _select(self, bound: Bound, search: Search, where: Where) -> Selection:
         parts = [build_condition(bound, search.search, self._store.dialect)]
+        changes = None
         if search.incremental:
-            parts.append(changed_since(bound, self._state.get("changed", {}).get(bound.name), self._store.dialect))
-            bound.needs("changed")
+            changes = Changes(bound, self._state.get("changed", {}).get(bound.name), self._store.dialect)
+            parts.append(changes.condition)
         if where != "any":
             parts.append(in_trash(bound) if where == "in" else sa.not_(in_trash(bound)))
-        return Selection(bound, sa.and_(*parts))
+        return Selection(bound, sa.and_(*parts), changes)
 
     @property
     def bounds(self) -> list[Bound]:
@@ -82,22 +90,36 @@ class Sweep:
             while not watch.is_cancelled():
                 with self._store.begin() as connection:
                     rows = connection.execute(self._query(selection, columns(selection.bound), last)).all()
-                    changed += act(connection, selection.bound, rows) if rows else 0
+                    new = [row[:-1] for row in rows if selection.is_new(row)]
+                    changed += act(connection, selection.bound, new) if new else 0
                 if not rows:
                     break
-                last, done = rows[-1][0], done + len(rows)
+                last, done = rows[-1][0], done + len(new)
                 watch.log("debug", f"{done} of {total} records", min(99, done * 100 // max(total, done)))
         state = self._state if watch.is_cancelled() else self._next_state()
         return Swept(found=self.found, done=done, changed=changed, state=state)
 
     def _query(self, selection: Selection, columns: Sequence[sa.Column[Any]], last: int | None) -> sa.Select[Any]:
         bound = selection.bound
-        query = sa.select(bound.id, *columns).where(selection.condition).order_by(bound.id).limit(self._store.batch)
+        query = (
+            sa.select(bound.id, *columns, _change_of(selection))
+            .where(selection.condition)
+            .order_by(bound.id)
+            .limit(self._store.batch)
+        )
         return (query if last is None else query.where(bound.id > last)).with_for_update(of=bound.table)
 
     def _count(self, connection: sa.Connection, selection: Selection) -> int:
         query = sa.select(sa.func.count()).select_from(selection.bound.table).where(selection.condition)
-        return int(connection.execute(query).scalar_one())
+        count = int(connection.execute(query).scalar_one())
+        if selection.changes is None:
+            return count
+        doubtful = sa.select(selection.bound.id, selection.changes.column).where(selection.condition, selection.changes.doubtful)
+        return count - sum(not selection.is_new(row) for row in connection.execute(doubtful))
 
     def _next_state(self) -> State:
         return {**self._state, "changed": {**self._state.get("changed", {}), **self._marks}} if self._marks else self._state
+
+
+def _change_of(selection: Selection) -> Any:
+    return sa.null() if selection.changes is None else selection.changes.column
