@@ -9,6 +9,7 @@ from rota.config.kinds import Kind
 from rota.config.mcp import SERVER_KEYS
 from rota.config.notify_keys import COMMON_KEYS, ROUTE_KEYS, TYPES
 from rota.config.params import MODIFIERS
+from rota.config.projects import EXECUTOR, PROJECT_KEYS
 from rota.config.providers import PROVIDER_KEYS
 from rota.config.records import OBJECTTYPE_KEYS, RECORDS_KEYS
 from rota.config.table import LISTEN, TABLE, Setting
@@ -89,6 +90,7 @@ def render_reference() -> str:
         _listen(),
         _mcp(),
         _providers(),
+        _projects(),
         _databases(),
         _records(),
         _notifiers(),
@@ -132,6 +134,13 @@ def _mcp() -> str:
 def _providers() -> str:
     text = "A service that answers for language models. Agents name it as `llm`, pipelines as `llm.NAME.complete`."
     return f"## `[providers.NAME]`\n\n{text}\n\n{_keys(PROVIDER_KEYS)}"
+
+
+def _projects() -> str:
+    text = "What does the work of a project's runs on PostHog's Tasks API; where nothing is said, workers from outside do."
+    rows = [(f"`{key}`", kind.name, meaning) for key, (kind, meaning) in PROJECT_KEYS.items()]
+    table = _table(("Key", "Type", "Meaning"), [*rows, ("`executor`", "table", EXECUTOR)])
+    return f"## `[[posthog.project]]`\n\n{text}\n\n{table}"
 
 
 def _databases() -> str:

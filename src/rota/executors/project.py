@@ -47,7 +47,7 @@ class ProjectExecutor:
         self._blobs = blobs
         self._settings = settings
         self._executors = executors
-        self._workspaces = workspaces
+        self._workspaces = workspaces.absolute()  # it works elsewhere than the server
         self._messages: dict[str, Path] = {}
         self._is_swept = False
 
