@@ -10,8 +10,9 @@ from rota.config.aliases import modernise_root
 from rota.config.document import Document, read_document
 from rota.config.findings import Findings
 from rota.config.secret import Secret
+from rota.config.setting import Setting
 from rota.config.settings import build_settings
-from rota.config.table import TABLE, Setting
+from rota.config.table import TABLE
 
 MASKED = "***"
 ETC = Path("/etc")

@@ -12,7 +12,8 @@ from rota.config.params import MODIFIERS
 from rota.config.projects import EXECUTOR, PROJECT_KEYS
 from rota.config.providers import PROVIDER_KEYS
 from rota.config.records import OBJECTTYPE_KEYS, RECORDS_KEYS
-from rota.config.table import LISTEN, TABLE, Setting
+from rota.config.setting import Setting
+from rota.config.table import LISTEN, TABLE
 from rota.config.unit_keys import KEYS, LATER_KEYS, UnitKey
 from rota.core.notification import ROUTED
 

@@ -17,7 +17,8 @@ from rota.config.projects import ProjectSettings, read_projects
 from rota.config.providers import ProviderSettings, read_providers
 from rota.config.records import Records, read_records
 from rota.config.secret import Secret
-from rota.config.table import BELOW, IGNORED_KEYS, LISTEN, SECTIONS, TABLE, Setting
+from rota.config.setting import Setting
+from rota.config.table import BELOW, IGNORED_KEYS, LISTEN, SECTIONS, TABLE
 from rota.config.zone import TimezoneSource, resolve_timezone
 
 # Set for the runs of a task, where a server may be started too.
