@@ -14,6 +14,7 @@ from rota.core.work import Agent, Work
 # `$` alone would let a line break follow.
 TaskName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,100}$(?!\n)")]
 Label = Annotated[str, Meta(min_length=1, max_length=100)]
+MOST_RECIPIENTS = 100
 Status = Literal["active", "paused", "canceled", "removed"]
 Source = Literal["file", "api"]
 
@@ -35,7 +36,7 @@ class Notify(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     on_failure: list[Label] = []
     on_success: list[Label] = []
     on_missed: bool = True
-    mail: Annotated[list[Recipient], Meta(max_length=100)] = []
+    mail: Annotated[list[Recipient], Meta(max_length=MOST_RECIPIENTS)] = []
 
 
 class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,6 +14,8 @@ from rota.store import outbox
 from rota.store.connection import Connection
 from rota.store.fanout import IdSource
 
+LONGEST_SUBJECT = 100
+
 
 def tell_recipients(c: Connection, rules: Rules, changed: Iterable[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
     """Note the mails that these changes make. Answers how many; nothing is held back, and a run that never started makes none."""
@@ -28,10 +30,16 @@ def tell_recipients(c: Connection, rules: Rules, changed: Iterable[tuple[Run, Ta
     return len(told)
 
 
+def _called(task: Task) -> str:
+    """What people call it: its title, the first line of its description, or its name."""
+    first, *_ = (task.spec.description or "").strip().splitlines() or [""]
+    return task.spec.title or first[:LONGEST_SUBJECT] or task.name
+
+
 def _delivery(rules: Rules, run: Run, task: Task, email: str, delivery_id: str, now: datetime) -> Delivery:
     kind = kind_of(run)
     assert kind is not None  # noqa: S101  a run that has started and ended is something to tell of
-    note = Note(kind=kind, task=task.spec.title or task.name, task_id=task.id, run=replace(run, output=None), at=now, since=now)
+    note = Note(kind=kind, task=_called(task), task_id=task.id, run=replace(run, output=None), at=now, since=now)
     return Delivery(
         id=delivery_id,
         lane=f"{MAIL}:{run.id}:{email}",

@@ -47,7 +47,7 @@ def test_1_2_5_a_task_runs_once_when_its_time_has_come_and_tells_how_far_it_is(t
         assert await logged(who.owner, task, limit=10**9) == lines
         assert await logged(who.owner, task, limit=0) == await logged(who.owner, task, offset=1000) == []
         failed = await who.owner.until(hurried, "error", "done")
-        assert (failed["status"], failed["status_msg"]) == ("error", "timed out after 1 seconds")
+        assert (failed["status"], failed["status_msg"]) == ("error", "timed out after 1 s")
         assert await runs_for(failed) < 8
         for each in idle:
             assert (await who.owner.get(each))["status"] == "new"
@@ -94,7 +94,7 @@ def test_3_4_a_cancel_answers_at_once_makes_a_version_and_ends_the_run_soon(tmp_
 
 def test_a_task_that_was_started_at_a_moment_runs_then_and_may_be_run_again_and_again(tmp_path: Path) -> None:
     async def talk(who: People) -> None:
-        soon = stamp(datetime.now(UTC) + timedelta(seconds=2))
+        soon = stamp(datetime.now(UTC) + timedelta(seconds=1.2))
         task = await who.owner.task(next_run_at=soon)
         assert (task["next_run_at"], task["status"]) == (soon, "new")
         done = await who.owner.until(task, "done")
@@ -160,6 +160,7 @@ def test_each_recipient_is_mailed_after_a_run_without_details_and_some_only_of_p
         await who.owner.until(bad, "error")
         told = sorted((mail["To"], "succeeded" in mail["Subject"]) for mail in await mails.until(3))
         assert told == [("all@example.com", False), ("all@example.com", True), ("bad@example.com", False)]
+        assert {mail["Subject"] for mail in mails.mails if "succeeded" in mail["Subject"]} == {"nap succeeded"}
         (fine,) = [mail.get_content() for mail in mails.mails if "succeeded" in mail["Subject"]]
         assert "sleeping for 1 s" in fine
         assert "awake" in fine

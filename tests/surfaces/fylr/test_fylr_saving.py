@@ -100,6 +100,7 @@ BAD_TASKS: list[tuple[dict[str, Any], str]] = [
     ({"email": {"recipients": [{"email": "nobody"}]}}, "task.email.recipients.0.email"),
     ({"email": {"recipients": [{"email": "a@b", "cc": "x"}]}}, "task.email.recipients.0.cc"),
     ({"email": {"to": []}}, "task.email.to"),
+    ({"email": {"recipients": [{"email": "a@b"}] * 101}}, "task.email.recipients"),
     ({"schedules": {}}, "task.schedules"),
     ({"schedules": [{"hours": [24]}]}, "task.schedules.0.hours"),
     ({"schedules": [{}, {"minutes": [-1]}]}, "task.schedules.1.minutes"),

@@ -108,7 +108,7 @@ def _message(task: Task, run: Run | None, status: wire.Status) -> str:
     if run.reason in CUT_OFF:
         return INTERRUPTED
     if run.state == "timed_out":
-        return f"timed out after {task.spec.policy.timeout_s:g} seconds" if task.spec.policy.timeout_s else "timed out"
+        return f"timed out after {task.spec.policy.timeout_s:g} s" if task.spec.policy.timeout_s else "timed out"
     return run.error or run.reason or run.state
 
 

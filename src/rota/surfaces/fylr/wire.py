@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rota.core.module import Texts
 from rota.core.policy import LONGEST_S
-from rota.core.task import Recipient
+from rota.core.task import MOST_RECIPIENTS, Recipient
 
 Status = Literal["new", "running", "done", "canceled", "error"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -18,7 +18,7 @@ LONGEST_TIMEOUT_S = int(LONGEST_S)
 class Email(Struct, forbid_unknown_fields=True):
     """Who is mailed after a run."""
 
-    recipients: list[Recipient] | None = None
+    recipients: Annotated[list[Recipient], Meta(max_length=MOST_RECIPIENTS)] | None = None
 
 
 class Schedule(Struct, forbid_unknown_fields=True, omit_defaults=True):
