@@ -35,14 +35,14 @@ BY_PENDING: dict[str | None, str] = {
     + PAGE,
 }
 # Few runs are running, so all of them are read and sorted.
+RUNNING_PAGE = f"{SHOWN} ORDER BY COALESCE(id, '') DESC LIMIT ?"
 BY_RUNNING: dict[str | None, str] = {
-    None: "SELECT id FROM runs WHERE state = 'running' AND COALESCE(id, '') < ? ORDER BY COALESCE(id, '') DESC LIMIT ?",
-    "task_id": "SELECT id FROM runs WHERE state = 'running' AND task_id = ? AND COALESCE(id, '') < ? "
-    "ORDER BY COALESCE(id, '') DESC LIMIT ?",
-    "owner_id": "SELECT id FROM runs WHERE state = 'running' AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ? "
-    "ORDER BY COALESCE(id, '') DESC LIMIT ?",
-    "both": "SELECT id FROM runs WHERE state = 'running' AND task_id = ? AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ? "
-    "ORDER BY COALESCE(id, '') DESC LIMIT ?",
+    None: "SELECT id FROM runs WHERE state = 'running' AND COALESCE(id, '') < ?" + RUNNING_PAGE,
+    "task_id": "SELECT id FROM runs WHERE state = 'running' AND task_id = ? AND COALESCE(id, '') < ?" + RUNNING_PAGE,
+    "owner_id": "SELECT id FROM runs WHERE state = 'running' AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ?"
+    + RUNNING_PAGE,
+    "both": "SELECT id FROM runs WHERE state = 'running' AND task_id = ? AND COALESCE(owner_id, '') = ? AND COALESCE(id, '') < ?"
+    + RUNNING_PAGE,
 }
 # Of tasks that everyone may start: one query over what its owner has, however long that is.
 OF_SHARED = """

@@ -173,6 +173,7 @@ def test_a_deleted_running_task_is_abandoned_and_nobody_is_told_any_more(tmp_pat
             await until_told(receiver)
             gone = await who.ann.delete(f"/task/{task['id']}")
             told = len(receiver.received)
+            assert (await who.ann.native.get("/v1/runs?state=running,pending")).json()["items"] == []
             assert (gone["status"], gone["logs"], gone["callback"]) == ("running", ["Slow: Running"], receiver.url)
             await until_idle(who)
             assert len(receiver.received) == told
