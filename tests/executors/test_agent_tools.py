@@ -109,9 +109,9 @@ def test_there_are_no_more_steps_than_the_node_allows(tmp_path):
 
 
 def test_a_server_may_be_named_by_its_url(tmp_path, url):
-    script = [uses("claude", "add", a=2, b=3), says("claude", "It is 5.")]
-    done, _ = work_with_tools(tmp_path, *script, config={"url": url, "headers": {"X-A": "b"}}, guard=ALLOWING)
-    assert done.outcome.output == {"sum": "It is 5."}, done.outcome
+    script = [uses("claude", "add", a=2, b=3), says("claude", "It is 5, says tok-0123456789.")]
+    done, _ = work_with_tools(tmp_path, *script, config={"url": url, "headers": {"X-A": "tok-0123456789"}}, guard=ALLOWING)
+    assert done.outcome.output == {"sum": "It is 5, says [redacted]."}, done.outcome
 
 
 def test_a_private_url_from_an_api_is_refused(tmp_path, url):

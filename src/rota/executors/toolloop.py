@@ -34,7 +34,7 @@ class ToolLoop:
         self, provider: Provider, asked: Asked, node: Mcp, context: Context, log: AgentLog, key: str
     ) -> Completion:
         """The last answer; its usage is that of all. `key` is the node's own. Raises ProviderFault and ToolFault."""
-        async with self._session(node, context) as session:
+        async with self._session(node, context, log) as session:
             offers = {_name(session.plain_name(tool)): tool for tool in await session.list_tools()}
             conversation = _Conversation(provider, replace(asked, tools=_specs(offers)), log)
             for step in range(node.max_steps + 1):
@@ -54,8 +54,9 @@ class ToolLoop:
         return answer
 
     @asynccontextmanager
-    async def _session(self, node: Mcp, context: Context) -> AsyncIterator[McpSession]:
+    async def _session(self, node: Mcp, context: Context, log: AgentLog) -> AsyncIterator[McpSession]:
         config = _config(node)
+        log.hide([*config.headers.values(), *config.env.values()])
         if config.server is not None:
             session = self._servers.find_session(config.server)
             if session is None:
