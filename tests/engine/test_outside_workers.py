@@ -99,8 +99,9 @@ def test_a_worker_that_goes_on_after_a_stop_has_lost_its_run(world: World, expir
     run = world.add_run(world.add(executor=Outside(lease_s=3600)))
     world.go()
     take(world, run, silence_s=3600)
+    world.go()
     world.write(lambda c: runs.request_stop(c, run.id, "cancel", world.clock.now()))
-    world.engine.bus.wake("expirer")
+    world.engine.bus.wake("dispatcher")
     world.go(59)
     assert world.run(run).state == "running"
     world.go(1)
@@ -130,6 +131,6 @@ def test_a_newer_run_takes_the_place_of_one_that_nobody_took(world: World, expir
 def test_a_run_that_was_to_start_here_is_kept_for_outside_once_its_task_says_so(world: World, expirer: Expirer) -> None:
     task = world.add()
     run = world.add_run(task)
-    world.dispatcher._is_outside = lambda _: True  # noqa: SLF001  as after a reload of the settings
+    world.dispatcher._is_outside = lambda _: True
     world.go()
     assert take(world, run) is not None

@@ -23,6 +23,7 @@ class Engine(Struct, kw_only=True):
 
     node   the name under which this server holds runs; a new one each time it starts
     rules  who is told of what; a reload brings new ones
+    has_leases  whether workers from outside had runs when it was last looked
     """
 
     node: str
@@ -33,6 +34,7 @@ class Engine(Struct, kw_only=True):
     vitals: Vitals
     known: KnownTasks
     rules: Rules = Rules()
+    has_leases: bool = False
     random: Random = field(default_factory=Random)
 
     def tell(self, c: Connection, changed: Sequence[tuple[Run, Task]], now: datetime) -> int:

@@ -79,22 +79,14 @@ class Decisions(Struct):
     replaced: set[str] = field(default_factory=set)
 
 
-class Admitted(Struct, frozen=True):
-    """The runs that ended by what was decided, and whether an older run is to make room for a newer one."""
-
-    ended: list[Run]
-    replaced: bool = False
-
-
 class Dispatched(Struct, frozen=True):
-    """What a pass wrote. `ended` are runs it refused, or stopped before they started; `replaced`: an older one makes room."""
+    """What a pass wrote. `ended` are runs it refused, or stopped before they started."""
 
     claims: list[Claim]
     ended: list[Run]
     stops: list[tuple[str, StopCause]]
     next_at: datetime | None
     more: bool
-    replaced: bool = False
 
 
 class Dispatcher:
@@ -148,8 +140,8 @@ class Dispatcher:
         engine.vitals.running = self._runner.busy
         if any(claim.run.instance is not None for claim in done.claims):
             engine.bus.wake("supervisor")  # what depends on this service is to know that it is up
-        if done.replaced:
-            engine.bus.wake("expirer")  # what a worker from outside has been asked to end is not waited for as long
+        if engine.has_leases:
+            engine.bus.wake("expirer")  # a worker that was asked to stop is not waited for as long as before
         if done.ended or engine.rules.routes:
             engine.bus.wake("notifier")
         engine.announce(done.ended)
@@ -162,8 +154,7 @@ class Dispatcher:
         gate_at = pass_gate(c, now)
         fresh = admission.list_new(c, now, BATCH)
         services = [candidate.run_id for candidate in fresh if candidate.instance is not None]
-        admitted = self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
-        ended += admitted.ended
+        ended += self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
         claimed = self._claim(c, now, services)
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
@@ -178,7 +169,7 @@ class Dispatcher:
             self._engine.tell(c, [(claim.run, claim.task) for claim in claims], now)
         stops = admission.list_stops(c, self._engine.node)
         next_at = _earlier(self._next_at(c, now), gate_at)
-        return Dispatched(claims, ended, stops, next_at, more=len(fresh) == BATCH or bool(kept), replaced=admitted.replaced)
+        return Dispatched(claims, ended, stops, next_at, more=len(fresh) == BATCH or bool(kept))
 
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
@@ -199,10 +190,10 @@ class Dispatcher:
             return due_at
         return _earlier(due_at, self._looked_at + LOOK_AGAIN)
 
-    def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> Admitted:
-        """Decide and write."""
+    def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> list[Run]:
+        """Decide and write. Answers the runs that ended by it."""
         if not waiting and not fresh:
-            return Admitted([])
+            return []
         room = self._room(c, now, [*waiting, *fresh])
         decisions = Decisions()
         for candidate in waiting:
@@ -219,7 +210,7 @@ class Dispatcher:
         ends = [(run, room.tasks[run.task_id]) for run in ended]
         fanout.publish_ends(c, ends, self._engine.ids, now)
         self._engine.tell(c, ends, now)
-        return Admitted(ended, bool(decisions.replaced))
+        return ended
 
     def _room(self, c: Connection, now: datetime, candidates: list[Candidate]) -> Room:
         task_ids = sorted({candidate.task_id for candidate in candidates})

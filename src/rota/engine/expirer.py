@@ -32,6 +32,7 @@ class Expirer:
 
     async def tick(self) -> Tick:
         next_at = await self._engine.database.read(leases.next_end)
+        self._engine.has_leases = next_at is not None
         if next_at is None or next_at > self._engine.clock.now():
             return Tick(next_at=next_at)
         done = await self._settler.settle_found(self._find_lost)

@@ -12,7 +12,7 @@ from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.engine.objects import sweep_objects
 from rota.logs import LogName, RunLogs
-from rota.store import audit, deletion, events, idempotency, retention, revisions, revocations, tasks
+from rota.store import audit, deletion, events, idempotency, retention, revisions, revocations, runsecrets, tasks
 from rota.store.database import Connection
 from rota.store.deletion import UNDO
 from rota.store.retention import OldRun
@@ -72,6 +72,7 @@ class Pruner:
         await engine.database.write(lambda c: idempotency.prune_keys(c, now - KEEP_KEYS))
         await engine.database.write(lambda c: events.prune_events(c, now - KEEP_EVENTS))
         await engine.database.write(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
+        await engine.database.write(runsecrets.forget_ended)
         await engine.database.write(lambda c: revocations.prune_revocations(c, now))
         await engine.database.write(revisions.prune_revisions)
         await engine.database.write(lambda c: audit.prune_entries(c, now - KEEP_AUDIT))

@@ -158,8 +158,7 @@ async def cancel_run(rota: Rota, place: Place, reason: str | None) -> tuple[Proj
     run, task, asked = await rota.database.write(write)
     if asked is None:
         return run, False
-    for loop in ("dispatcher", "expirer"):
-        rota.bus.wake(loop)
+    rota.bus.wake("dispatcher")
     ends.tell(rota, task, [asked] if asked.ended_at else [])
     tell_followers(rota, run.id)
     return run, True
