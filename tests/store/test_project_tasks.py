@@ -30,6 +30,7 @@ from rota.store.connection import Connection
 from rota.store.presence import Watching
 from rota.store.projectlist import Wanted
 from rota.store.pushtokens import PushToken
+from rota.store.sqlite import SqliteConnection
 
 HOOK = PushRules(way="device_hook")
 
@@ -238,3 +239,19 @@ def test_nothing_is_told_without_a_way_or_a_project(scene: Scene) -> None:
     other = add_run(scene.c, plain)
     assert pushing.tell_devices(scene.c, HOOK, [Happening(other.id, plain.id, "failed")], Numbers(), NOON) == 0
     assert pushing.tell_devices(scene.c, PushRules(web="webpush"), happened, Numbers(), NOON) == 0
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{}, {"archived": True}, {"organization": "acme"}, {"repository": "web"}, {"created_by": 1}, {"origin_product": "slack"}],
+    ids=str,
+)
+def test_a_list_is_read_from_its_index_alone(sqlite_connection: SqliteConnection, filters: dict[str, Any]) -> None:
+    said: list[str] = []
+    sqlite_connection.raw.set_trace_callback(said.append)
+    projectlist.page_tasks(sqlite_connection, Wanted(project_id=1, viewer_id=make_id(), **filters), 50, 0)
+    sqlite_connection.raw.set_trace_callback(None)
+    for statement in said[:2]:
+        plan = [str(row[3]) for row in sqlite_connection.rows(f"EXPLAIN QUERY PLAN {statement}")]
+        assert plan[0].startswith("SEARCH t USING COVERING INDEX project_tasks_listed"), plan
+        assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -27,7 +27,7 @@ CREATE TABLE project_tasks (
 CREATE UNIQUE INDEX project_tasks_number ON project_tasks (project_id, number);
 -- Holds all that most filters ask for, in the order of the list.
 CREATE INDEX project_tasks_listed ON project_tasks
-    (project_id, internal, archived, task_id, created_by, origin_product, repository) WHERE deleted_at IS NULL;
+    (project_id, internal, archived, task_id, created_by, origin_product, repository, deleted_at) WHERE deleted_at IS NULL;
 
 CREATE TABLE report_links (
     task_id      {id} NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
