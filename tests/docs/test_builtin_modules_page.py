@@ -18,6 +18,7 @@ from rota.modules.builtin import BUILTINS
 from rota.modules.catalogue import Catalogue
 from rota.modules.records.deletion import POLICIES
 from rota.modules.records.search import Complex, Fulltext, In, Match, Range
+from rota.ops.artifacts import list_artifacts, run_of
 from rota.ops.runs import wait_run
 from rota.ops.starts import start_task
 from rota.server import Source
@@ -68,6 +69,8 @@ async def run_all(source: Source, names: list[str]) -> dict[str, Any]:
             ended = await wait_run(rota, OPERATOR, start.run.id, 30)
             assert (ended.state, ended.error) == ("succeeded", None), name
             found[name] = ended.output
+            kept = await list_artifacts(rota, run_of(OPERATOR, start.run.id))
+            assert [each.name for each in kept] == (["orders.csv"] if name == "orders" else [])
     return found
 
 

@@ -53,6 +53,14 @@ def test_rows_are_written_as_csv(run, tmp_path):
     assert run("DELETE FROM loans", csv=str(path))["csv"] is None
 
 
+def test_a_plain_name_makes_an_artifact(run, tmp_path, monkeypatch):
+    with pytest.raises(Unavailable, match="csv needs a path"):
+        run("SELECT 1 AS one", csv="one.csv")
+    monkeypatch.setenv("ROTA_ARTIFACTS", str(tmp_path / "kept"))
+    assert run("SELECT 1 AS one", csv="one.csv")["csv"] == "one.csv"
+    assert (tmp_path / "kept/one.csv").read_text().split() == ["one", "1"]
+
+
 def test_rows_of_a_change_are_written_too(run, tmp_path, collection):
     path = tmp_path / "gone.csv"
     assert run("DELETE FROM loans RETURNING id", csv=str(path))["rows"] == 3

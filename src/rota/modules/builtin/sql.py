@@ -1,7 +1,10 @@
 """Carries out an SQL statement against a database that the settings name."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from rota.modules.builtin.words import both, param
@@ -36,10 +39,10 @@ def sql(
         param(
             ("CSV file", "CSV-Datei"),
             (
-                "Where the rows are written, below [files] roots.",
-                "Wohin die Zeilen geschrieben werden, unterhalb von [files] roots.",
+                "For the rows: a name, for an artifact of the run, or a path below [files] roots.",
+                "Für die Zeilen: ein Name, für ein Artefakt des Laufs, oder ein Pfad unterhalb von [files] roots.",
             ),
-            pattern=r"^/",
+            pattern=r"^(/.+|[A-Za-z0-9_][A-Za-z0-9._-]{0,199})\Z",
         ),
     ] = None,
     max_rows: Annotated[
@@ -49,7 +52,6 @@ def sql(
     """All in one transaction. `rows` of the output are those that came, or that were changed."""
     from rota.core.errors import Invalid
     from rota.modules.builtin.extra import need_sqlalchemy
-    from rota.modules.places import replacing
 
     url = ctx.given.get("databases", {}).get(database)
     if url is None:
@@ -58,19 +60,29 @@ def sql(
     need_sqlalchemy("sql")
     from rota.modules.statements import run_statement
 
-    @contextmanager
-    def into() -> Iterator[Any]:
-        with replacing(csv or "", ctx.given.get("roots", [])) as file:
-            yield file
-
     done = run_statement(
         url,
         f"the database {database}",
         statement,
         parameters or {},
-        into=into if csv else None,
+        into=partial(_open_csv, csv, ctx.given.get("roots", [])) if csv else None,
         most_rows=max_rows,
         check=ctx.check,
     )
     ctx.info(f"{done.rows} rows", 100)
     return {"rows": done.rows, "columns": done.columns, "csv": csv if done.columns is not None else None}
+
+
+@contextmanager
+def _open_csv(csv: str, roots: list[str]) -> Iterator[Any]:
+    from rota.core.errors import Unavailable
+    from rota.modules.places import replacing
+
+    if not csv.startswith("/"):
+        folder = os.environ.get("ROTA_ARTIFACTS")
+        if not folder:
+            raise Unavailable("runs have no artifacts here; csv needs a path")
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        csv, roots = f"{folder}/{csv}", [folder]
+    with replacing(csv, roots) as file:
+        yield file
