@@ -13,6 +13,7 @@ from rota.cli.events import group as events_group
 from rota.cli.key import group as key_group
 from rota.cli.logs import command as logs_command
 from rota.cli.mcp import command as mcp_command
+from rota.cli.modules import command as modules_command
 from rota.cli.move import command as move_command
 from rota.cli.next import command as next_command
 from rota.cli.password import command as password_command
@@ -34,6 +35,7 @@ COMMANDS: tuple[click.Command, ...] = (
     config_command,
     reload_command,
     tasks_command,
+    modules_command,
     next_command,
     run_command,
     runs_command,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from rota.cli.command import with_place
 from rota.cli.errors import FAILED, OK, Failure
@@ -44,9 +45,31 @@ def check(file: Path | None, place: Place) -> "Loaded | Invalid":
     if path is None:
         raise Failure(f"there is no rota.toml in {Path.cwd()}", code="usage", hint="name the file: rota validate FILE")
     try:
-        return load(path, os.environ, place.flags)
+        return with_modules(load(path, os.environ, place.flags))
     except Invalid as error:
         return error
+
+
+def with_modules(loaded: "Loaded") -> "Loaded":
+    """The same, with a warning for each module that cannot be used, and for each task whose module would not take its params:
+    the server serves the others.
+    """
+    from rota.core.work import Module
+
+    if not loaded.settings.modules.paths and not any(isinstance(unit.spec.executor, Module) for unit in loaded.units):
+        return loaded
+    from rota.config.findings import at_place, elsewhere
+    from rota.config.positions import Place
+    from rota.executors.environment import inherited
+    from rota.modules.catalogue import build_catalogue
+    from rota.ops.modules import find_misfits
+
+    catalogue = build_catalogue(loaded.settings, inherited(os.environ))
+    found = [elsewhere("modules.paths", str(broken)) for broken in catalogue.read()]
+    for unit in loaded.units:
+        place = Place(unit.line, 1)
+        found += [at_place(unit.file, place, ("tasks", unit.name), why) for why in find_misfits(catalogue, unit.spec)]
+    return structs.replace(loaded, warnings=[*loaded.warnings, *found])
 
 
 def as_dict(result: "Loaded | Invalid") -> dict[str, Any]:
