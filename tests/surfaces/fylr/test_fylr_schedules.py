@@ -4,8 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.factories import spec
 from tests.surfaces.fylr.users_asking import People, asked
 
+from rota.core.actor import OPERATOR
+from rota.core.schedule import CronSchedule
+from rota.core.work import Module
+from rota.ops import tasks, users
 from rota.ops.context import Rota
 
 # It is noon of a Monday, 2026-03-02.
@@ -115,5 +120,25 @@ def test_a_run_that_has_come_and_not_begun_can_still_be_put_off_or_taken_back(ro
             assert (task["status"], task["next_run_at"]) == ("new", "2026-03-02T11:00:00Z")
             changed = (await who.owner.patch(task, next_run_at=put_off))["task"]
             assert (changed["status"], changed["next_run_at"]) == ("new", put_off)
+
+    asked(rota, talk)
+
+
+def test_a_schedule_that_was_made_elsewhere_can_be_parked_and_started_and_is_never_lost(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        (olga,) = [user.actor for user in await users.list_users(rota, OPERATOR) if user.name == "olga"]
+        cron = CronSchedule("15 4 * * *", "UTC")
+        await tasks.create_task(rota, olga, spec(name="nap", executor=Module(module="sleep"), schedule=cron))
+        task = (await who.owner.ask("GET"))["objects"][0]["task"]
+        assert (task["schedules"], task["next_run_at"]) == ([], "2026-03-03T04:15:00Z")
+        assert (await who.owner.patch(task, 400, next_run_at=LATER))["code"] == "ServerGeneric"
+        for moment, shown in ((None, None), ("2026-03-02T11:00:00Z", "2026-03-02T11:00:00Z")):
+            task = (await who.owner.patch(task, next_run_at=moment))["task"]
+            assert task["next_run_at"] == shown
+        task = (await who.owner.patch(task, description="x"))["task"]
+        stored = await tasks.get_task(rota, olga, "nap")
+        assert (stored.spec.schedule, stored.status) == (cron, "active")
+        task = (await who.owner.patch(task, schedules=[DAILY]))["task"]
+        assert (task["schedules"], task["next_run_at"]) == ([DAILY], FIRST)
 
     asked(rota, talk)
