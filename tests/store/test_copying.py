@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,15 @@ def other(tmp_path: Path):
         yield database
 
 
+def write(c: Connection, page: copying.Page) -> None:
+    copying.write_rows(c, page.table, page.columns, page.rows)
+
+
 def copy(source: Database, target: Database, size: int = copying.PAGE) -> None:
     def read(c: Connection) -> None:
         for table in copying.copied_tables():
             for page in copying.read_pages(c, table, size=size):
-                target.run(lambda t, page=page: copying.write_rows(t, page.table, page.columns, page.rows))
+                target.run(partial(write, page=page))
         counters = copying.read_counters(c)
         target.run(lambda t: copying.write_counters(t, counters))
 
@@ -45,14 +50,14 @@ def test_every_table_comes_over_as_it_is(database: Database, other: Database, si
 
 
 def test_every_table_has_a_key_and_its_parents_stand_before_it(database: Database) -> None:
-    assert all(database.run(lambda c, table=table: copying.key_of(c, table)) for table in copying.copied_tables())
+    assert all(database.run(lambda c: [copying.key_of(c, table) for table in copying.copied_tables()]))
 
 
 def test_numbers_go_on_behind_the_last_that_was_given(database: Database, other: Database) -> None:
     def add(c: Connection, name: str) -> int:
         return users.insert_user(c, id=f"0192f0c1-2d3e-7abc-8def-00000000000{name}", name=name, created_at=NOON).number
 
-    before = [database.run(lambda c, name=name: add(c, name)) for name in "123"]
+    before = database.run(lambda c: [add(c, name) for name in "123"])
     database.run(lambda c: c.run("DELETE FROM users WHERE name <> '1'"))
     copy(database, other)
     assert other.run(lambda c: add(c, "4")) == before[-1] + 1

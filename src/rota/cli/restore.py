@@ -21,4 +21,11 @@ def command(place: Place, file: Path) -> None:
 
     url = place.settings.server.database
     account = restore(file, place.data_dir, url.reveal() if url else None)
-    show_line({"data": str(place.data_dir), "rows": account.rows, "files": account.files, "made_at": f"{account.made_at:%Y-%m-%dT%H:%M:%SZ}"})
+    show_line(
+        {
+            "data": str(place.data_dir),
+            "rows": account.rows,
+            "files": account.files,
+            "made_at": f"{account.made_at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+    )

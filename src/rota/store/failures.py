@@ -23,7 +23,9 @@ def tell_agents(c: Connection, changed: Sequence[tuple[Run, Task]], ids: IdSourc
     failed = [(run, task.owner_id) for run, task in changed if run.state in FAILURES and task.owner_id]
     if not failed:
         return 0
-    addresses = dict(c.batch(ADDRESSES, "text", [(owner_id,) for owner_id in {owner_id for _, owner_id in failed}]))
+    addresses: dict[str, str] = dict(
+        c.batch(ADDRESSES, "text", [(owner_id,) for owner_id in {owner_id for _, owner_id in failed}])
+    )
     told = [
         outbox.told(Callback(run_id=run.id, url=addresses[owner_id], form=FORM, is_retried=True), ids.new(), now, final=True)
         for run, owner_id in failed
