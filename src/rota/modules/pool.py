@@ -56,6 +56,11 @@ class Pool:
     def size(self) -> int:
         return len(self._all) + self._starting
 
+    @property
+    def workers(self) -> frozenset[WorkerProcess]:
+        """All that are there, at work or not."""
+        return frozenset(self._all)
+
     def find_idle(self, realm: str) -> WorkerProcess | None:
         """A worker that is there, taken; the one that worked last, so that the others may go."""
         for worker in reversed(self._idle):
