@@ -85,7 +85,7 @@ def start(server: ServerProcess) -> tuple[str, int]:
     pid_file = server.folder / "pid"
     pid_file.unlink(missing_ok=True)
     run_id = server.run("holds")
-    return run_id, int(until(lambda: pid_file.exists() and pid_file.read_text()))
+    return run_id, int(until(lambda: pid_file.read_text() if pid_file.exists() else None))
 
 
 def is_alive(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.module_workbench import Result, Workshop, at_work
@@ -186,7 +187,9 @@ def test_a_module_may_be_async(tmp_path: Path) -> None:
         ("talks", {"tims": 1}, "params.tims is not a parameter of this module; did you mean times?"),
     ],
 )
-def test_what_does_not_fit_fails_for_good_and_starts_nothing(tmp_path: Path, name: str, params: dict, error: str) -> None:
+def test_what_does_not_fit_fails_for_good_and_starts_nothing(
+    tmp_path: Path, name: str, params: dict[str, Any], error: str
+) -> None:
     result = at_work(tmp_path, TALKS, lambda shop: shop.run(name, params=params))
     assert (result.outcome.state, result.outcome.error, result.outcome.final, result.pid) == ("failed", error, True, 0)
 
