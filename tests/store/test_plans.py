@@ -16,9 +16,11 @@ from rota.store import (
     deletion,
     events,
     latest,
+    leases,
     numbered,
     occurrences,
     outbox,
+    projectruns,
     retention,
     revisions,
     runs,
@@ -71,6 +73,13 @@ QUERIES: dict[str, Query] = {
     "refuse": lambda c: admission.refuse(c, [(RUN, "skipped", None, NOON)]),
     "release": lambda c: admission.release(c, [(RUN, 1)], NOON, NOON),
     "oldest active": lambda c: admission.oldest_active(c, TASK),
+    "set offered": lambda c: admission.set_offered(c, [RUN]),
+    "offer": lambda c: leases.offer(c, RUN),
+    "take": lambda c: leases.take(c, RUN, "w", NOON),
+    "due leases": lambda c: leases.list_due(c, NOON, 50),
+    "first lease to end": leases.next_end,
+    "latest runs of projects": lambda c: projectruns.list_latest_runs(c, [TASK]),
+    "live runs of a project": lambda c: projectruns.count_live(c, 1),
     "stops": lambda c: admission.list_stops(c, "node"),
     "is stopping": lambda c: admission.is_stopping(c, TASK),
     "settle": lambda c: settlement.settle(c, [Settlement(RUN, 1, "failed", NOON)]),
@@ -102,7 +111,7 @@ QUERIES: dict[str, Query] = {
     "deliveries that were dropped": lambda c: outbox.list_dropped(c, [make_id(0)]),
 }
 # Indexes that hold live runs alone: few, and read as a whole where all of them are asked for.
-LIVE = "runs_(ready|held|running|pending|stopping)"
+LIVE = "runs_(ready|held|offered|running|pending|stopping)"
 HARMLESS = re.compile(rf"SCAN (?!runs|slots|tasks|latest)|SCAN runs USING (COVERING )?INDEX {LIVE}$")
 # Ended runs: some in every ended state, each with its slot.
 HISTORY = """
