@@ -32,9 +32,7 @@ def take(world: World, run: Run, *, silence_s: float = 60, is_idle: bool = False
         taken = leases.take(c, run.id, "w", now)
         if taken is not None:
             until_at = now + timedelta(seconds=silence_s)
-            leases.put_lease(
-                c, Lease(run_id=run.id, fence=taken.fence, until_at=until_at, silence_s=silence_s, is_idle=is_idle)
-            )
+            leases.put_lease(c, Lease(run_id=run.id, fence=taken.fence, until_at=until_at, silence_s=silence_s, is_idle=is_idle))
         return taken
 
     taken: Run = world.write(write)

@@ -18,7 +18,7 @@ from rota.executors.base import Context, Executor, kind_of
 from rota.executors.projectcommand import Assignment, carry_out_command, messages_of
 from rota.store import artifacts, projectruns, projecttasks
 from rota.store.database import Connection, Database
-from rota.tools import schema
+from rota.tools.misfit import find_misfit
 
 # How often it is looked for lines, in the time that may pass without any.
 LOOKS = 10
@@ -152,9 +152,9 @@ def _params(told: Assignment) -> dict[str, Any]:
 def _held_to_schema(outcome: Outcome, told: Assignment) -> Outcome:
     """What its worker tells of its own accord was held to the schema then; this is what the work itself gives back."""
     wanted = told.task.json_schema
-    if outcome.state != "succeeded" or outcome.output is None or not isinstance(wanted, dict):
+    if outcome.state != "succeeded" or outcome.output is None or wanted is None:
         return outcome
-    problem = schema.find_problem(wanted, outcome.output)
+    problem = find_misfit(wanted, outcome.output)
     return (
         outcome if problem is None else replace(outcome, state="failed", error=f"Output validation error: {problem}", final=True)
     )

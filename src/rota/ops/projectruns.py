@@ -28,12 +28,12 @@ from rota.core.task import Task
 from rota.ops import ends, outside
 from rota.ops.context import Rota
 from rota.ops.outside import Done
-from rota.ops.projectoutput import find_misfit
 from rota.ops.projecttasks import get_visible_task
 from rota.store import artifacts, leases, projectruns, runs, tasks
 from rota.store.database import Connection
 from rota.store.projectruns import Page
 from rota.store.projects import Project
+from rota.tools.misfit import find_misfit
 
 TOO_LOCAL = "Only cloud runs can be cancelled"
 
