@@ -121,7 +121,7 @@ def _start(context: Context, known: Known, params: dict[str, Any], event: dict[s
         task=task.name,
         attempt=run.attempt,
         key=key,
-        env=run_variables(task, run, context.artifacts),
+        env={**context.secrets, **run_variables(task, run, context.artifacts)},
         event=event,
         given=dict(known.given),
     )
