@@ -1,8 +1,6 @@
-"""Holds values to schemas that users wrote: an expression that takes too long is told of, and holds nobody up.
+"""Holds values to schemas that users wrote, maybe so that it takes for ever to judge by them."""
 
-An expression has the interpreter to itself until it is done: schemas with expressions are judged by a process that can be killed.
-"""
-
+import os
 import subprocess
 import sys
 from typing import Any
@@ -12,39 +10,43 @@ import msgspec
 from rota.tools import schema
 
 LIMIT_S = 5.0
-EXPRESSIONS = (b'"pattern"', b'"patternProperties"')
+# A schema without these takes a time that is no more than its size by that of the value.
+COSTLY = frozenset({
+    "$ref", "$dynamicRef", "$recursiveRef", "pattern", "patternProperties", "uniqueItems", "unevaluatedProperties",
+    "unevaluatedItems",
+})  # fmt: skip
+MOST_WORK = 100_000_000
+TOO_LONG = f"it takes longer than {LIMIT_S:g} s to judge by this schema"
 
 
-def find_misfit(wanted: Any, value: Any) -> str | None:
-    """Why a value does not fit a schema that was let in; None if it does. Takes its time: not for the event loop."""
+def find_misfit(wanted: Any, output: Any) -> str | None:
+    """Why an output does not fit a schema that was let in; None if it does. Takes its time: not for the event loop."""
     if isinstance(wanted, bool):
         return None if wanted else "nothing fits this schema"
-    document = msgspec.json.encode(wanted)
-    return _judged_apart(wanted, value) if any(word in document for word in EXPRESSIONS) else _judged(wanted, value)
+    document, value = msgspec.json.encode(wanted), msgspec.json.encode(output)
+    if _is_cheap(wanted) and len(document) * len(value) <= MOST_WORK:
+        try:
+            return schema.find_problem(wanted, output)
+        except RecursionError:
+            return "it is nested too deeply"
+    return _ask_judge(b'{"schema":%b,"value":%b}' % (document, value))
 
 
-def _judged(wanted: Any, value: Any) -> str | None:
-    from referencing.exceptions import Unresolvable
+def _is_cheap(wanted: Any) -> bool:
+    if isinstance(wanted, list):
+        return all(map(_is_cheap, wanted))
+    return not isinstance(wanted, dict) or (COSTLY.isdisjoint(wanted) and all(map(_is_cheap, wanted.values())))
 
+
+def _ask_judge(asked: bytes) -> str | None:
+    """In a process of its own: an expression without hope would hold this one's interpreter, and never give it back."""
+    command = [sys.executable, "-m", "rota.tools.judge"]
+    environ = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        return schema.find_problem(wanted, value)
-    except Unresolvable as error:
-        return f"the schema refers to what it does not have: {error}"[: schema.LONGEST]
-    except RecursionError:
-        return "it is nested too deeply"
-
-
-def _judged_apart(wanted: Any, value: Any) -> str | None:
-    asked = msgspec.json.encode([wanted, value])
-    command = [sys.executable, "-m", "rota.tools.misfit"]
-    try:
-        done = subprocess.run(command, input=asked, capture_output=True, timeout=LIMIT_S, check=True)
+        done = subprocess.run(command, input=asked, env=environ, capture_output=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
-        return f"an expression of the schema took longer than {LIMIT_S:g} s"
-    except (OSError, subprocess.CalledProcessError):
-        return "it could not be held to the expressions of the schema"
-    return msgspec.json.decode(done.stdout, type=str | None)
-
-
-if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(_judged(*msgspec.json.decode(sys.stdin.buffer.read()))))
+        return TOO_LONG
+    if done.returncode != 0:
+        return "it cannot be judged by this schema"
+    problem: str | None = msgspec.json.decode(done.stdout)["problem"]
+    return problem
