@@ -5,7 +5,6 @@ from datetime import datetime
 
 from rota.core.lease import Lease, holder_of
 from rota.core.run import Run
-from rota.store.admission import START
 from rota.store.connection import Connection
 from rota.store.moments import from_us, from_us_or_none, to_us
 from rota.store.runrow import COLUMNS, from_row
@@ -14,7 +13,11 @@ from rota.store.runrow import COLUMNS, from_row
 OFFER = "UPDATE runs SET admission = 'offered' WHERE id = ? AND state = 'pending' AND admission <> 'offered' RETURNING id"
 # The opposite: the dispatcher judges it.
 QUEUE = "UPDATE runs SET admission = 'new', due_at = ? WHERE id = ? AND state = 'pending' AND admission = 'offered' RETURNING id"
-TAKE = f"{START} WHERE id = ? AND COALESCE(admission, '') = 'offered' RETURNING {COLUMNS}"
+# A worker from outside begins an attempt anew, and on no node of ours.
+TAKE = f"""
+    UPDATE runs SET state = 'running', admission = NULL, holder = ?, started_at = ?, fence = fence + 1, attempt = attempt + 1,
+        resumed = 0, exit_code = NULL, error = NULL, reason = NULL
+    WHERE id = ? AND COALESCE(admission, '') = 'offered' RETURNING {COLUMNS}"""
 # Whoever works on it here has lost it.
 TAKE_OVER = f"UPDATE runs SET holder = ?, fence = fence + 1 WHERE id = ? AND state = 'running' RETURNING {COLUMNS}"
 PUT = """
@@ -40,7 +43,7 @@ def queue(c: Connection, run_id: str, now: datetime) -> bool:
 
 def take(c: Connection, run_id: str, worker: str, now: datetime) -> Run | None:
     """Give an offered run to a worker: it is running, with a higher fence. None if it is not offered (any more)."""
-    row = c.row(TAKE, (holder_of(worker), to_us(now), run_id))
+    row = c.row(TAKE, (holder_of(worker), None, to_us(now), run_id))
     return None if row is None else from_row(row)
 
 
