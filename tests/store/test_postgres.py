@@ -11,6 +11,7 @@ from rota.core.errors import Conflict, Invalid, Unavailable
 from rota.store import postgres
 from rota.store.connection import Connection
 from rota.store.database import Database, open_postgres
+from rota.store.postgres import Use
 
 
 @pytest.fixture(scope="module")
@@ -139,23 +140,29 @@ def test_without_psycopg_the_hint_says_what_to_install(monkeypatch: pytest.Monke
     assert caught.value.hint is not None and "rota[postgres]" in caught.value.hint
 
 
-def test_only_one_server_at_a_time_has_a_database(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_may_serve_a_database_that_nobody_replaces(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "LOCK_TRIES", 2)
     monkeypatch.setattr(postgres, "LOCK_PAUSE_S", 0.01)
 
-    def serve() -> Database:
-        return open_postgres(own_server.url, schema="own", sole_server=True)
+    def use(how: Use) -> Database:
+        return open_postgres(own_server.url, schema="own", use=how)
 
-    with closing(serve()) as first:
-        with pytest.raises(Conflict, match="another server runs on this database"):
-            serve()
+    with closing(use("serve")) as first, closing(use("serve")) as second:
         first.run(store("a"))
-        with closing(open_postgres(own_server.url, schema="own")) as visitor:
-            assert visitor.run(names) == ["a"]
+        assert second.run(names) == ["a"]
+        with pytest.raises(Conflict, match="a server runs on this database"):
+            use("replace")
+        second.close()
         with pytest.raises(Unavailable):
             first.run(cut)
-        with closing(serve()), pytest.raises(Conflict):  # while it was cut off, another one came
+        with closing(use("replace")), pytest.raises(Conflict):  # while it was cut off, somebody began to replace it
             first.run(store("b"))
-    with closing(serve()) as later:
-        assert later.run(names) == ["a"]
-        later.run(lambda c: c.run("DELETE FROM settings"))
+        with closing(use("replace")), pytest.raises(Conflict, match="is being replaced"):
+            use("serve")
+        first.run(lambda c: c.run("DELETE FROM settings"))
+
+
+def test_a_server_that_is_frozen_in_a_transaction_holds_nobody_up_for_long(own_server: Server) -> None:
+    with closing(open_postgres(own_server.url, schema="own", use="serve")) as database:
+        [[limit]] = database.run(lambda c: c.rows("SHOW idle_in_transaction_session_timeout"))
+        assert limit == "3s"

@@ -30,7 +30,7 @@ def restore(source: Path, data_dir: Path, url: str | None = None) -> Account:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     try:
-        with closing(open_database(url or folder / DATABASE)) as database:
+        with closing(open_database(url or folder / DATABASE, use="replace")) as database:
             account = database.run(lambda c: _fill(c, source, folder))
         _take_name(folder, data_dir)
     except BaseException:

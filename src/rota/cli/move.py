@@ -33,7 +33,7 @@ def command(place: Place, url: str | None, back: bool) -> None:
         if url is None:
             show_line({"back": source.run(forget_move)})
             return
-        with closing(open_postgres(url, sole_server=True)) as target:
+        with closing(open_postgres(url, use="replace")) as target:
             show_line({"rows": move(source, target, url, _show_progress).rows})
 
 

@@ -210,7 +210,7 @@ def _surroundings(rota: Rota, outgoing: Outgoing) -> Surroundings:
 
 def _database(settings: Settings) -> Database:
     url = settings.server.database
-    database = open_database(url.reveal() if url else settings.server.data / DATABASE, sole_server=True)
+    database = open_database(url.reveal() if url else settings.server.data / DATABASE, use="replace")
     try:
         database.run(refuse_moved, write=False)
     except BaseException:

@@ -87,7 +87,7 @@ TASKS_WITH_HELD = """
 
 # An attempt that is resumed began when it began.
 START = """
-    UPDATE runs SET state = 'running', admission = NULL, holder = ?,
+    UPDATE runs SET state = 'running', admission = NULL, holder = ?, node = ?,
         started_at = CASE WHEN resumed = 1 THEN started_at ELSE ? END, fence = fence + 1,
         attempt = attempt + 1 - resumed, exit_code = NULL, error = NULL, reason = NULL"""
 # The head of the queue, whole: the pick is made once, however the database joins.
@@ -223,20 +223,29 @@ def list_tasks_with_held(c: Connection) -> list[str]:
     return [row[0] for row in c.rows(TASKS_WITH_HELD)]
 
 
+def has_ready(c: Connection) -> bool:
+    """Whether any run could start at once."""
+    return c.row("SELECT 1 FROM runs WHERE admission = 'ready' LIMIT 1") is not None
+
+
 def has_held(c: Connection) -> bool:
     """Whether any queue has a run in it."""
     return c.row("SELECT 1 FROM runs WHERE admission = 'held' LIMIT 1") is not None
 
 
-def claim(c: Connection, limit: int, holder: str, now: datetime, task_ids_excluded: Sequence[str] = ()) -> list[Run]:
+def claim(
+    c: Connection, limit: int, holder: str, now: datetime, task_ids_excluded: Sequence[str] = (), *, node: str | None = None
+) -> list[Run]:
     """Take the first `limit` ready runs for `holder`: they are running, with a higher fence. In queue order.
 
     Two claimers never get the same run. An attempt that is resumed keeps its number.
+
+    node  the name of the holder's node, where there are several
     """
     marks = ", ".join("?" * len(task_ids_excluded))
     excluded = f"AND task_id NOT IN ({marks})" if marks else ""
     statement = CLAIM.format(excluded=excluded, skip_locked=SKIP_LOCKED[c.dialect])
-    return _in_queue_order(c.rows(statement, (*task_ids_excluded, limit, holder, to_us(now))))
+    return _in_queue_order(c.rows(statement, (*task_ids_excluded, limit, holder, node, to_us(now))))
 
 
 def count_taken(c: Connection, holder: str) -> int:
@@ -245,10 +254,10 @@ def count_taken(c: Connection, holder: str) -> int:
     return row[0] if row else 0
 
 
-def claim_direct(c: Connection, run_ids: Sequence[str], holder: str, now: datetime) -> list[Run]:
+def claim_direct(c: Connection, run_ids: Sequence[str], holder: str, now: datetime, *, node: str | None = None) -> list[Run]:
     """Take these new runs without the ready step; those that are new no more are left out. In queue order."""
     values = [(run_id,) for run_id in run_ids]
-    return _in_queue_order(c.batch(CLAIM_DIRECT[c.dialect], "text", values, (holder, to_us(now))))
+    return _in_queue_order(c.batch(CLAIM_DIRECT[c.dialect], "text", values, (holder, node, to_us(now))))
 
 
 def _in_queue_order(rows: list[Row]) -> list[Run]:

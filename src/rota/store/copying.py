@@ -12,7 +12,7 @@ from rota.store.connection import Connection, Row
 from rota.store.tables import TABLES
 
 # Of the database itself, and of the processes that use it.
-NOT_COPIED = frozenset({"migrations", "nodes"})
+NOT_COPIED = frozenset({"migrations", "nodes", "leadership"})
 PAGE = 5000
 # Sums of hashes stay below this.
 MODULUS = 2**64

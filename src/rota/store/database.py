@@ -5,12 +5,23 @@ from typing import TypeVar
 
 from rota.store.connection import Connection, Dialect, Driver, Row, Work
 from rota.store.migrate import migrate
-from rota.store.postgres import PostgresDriver
+from rota.store.postgres import BRIEF, PostgresDriver, Use
 from rota.store.readers import Readers
 from rota.store.sqlite import MEMORY, SqliteDriver, check
 from rota.store.writer import Transactor, Writer
 
-__all__ = ["Connection", "Database", "Dialect", "Row", "Work", "open_database", "open_postgres", "open_sqlite"]
+__all__ = [
+    "Connection",
+    "Database",
+    "Dialect",
+    "Row",
+    "Work",
+    "is_postgres",
+    "open_beside",
+    "open_database",
+    "open_postgres",
+    "open_sqlite",
+]
 
 T = TypeVar("T")
 
@@ -87,12 +98,12 @@ def open_sqlite(path: str | Path, *, threads: bool = True, in_use: bool = False)
     return Database(driver, c, threads=threads)
 
 
-def open_postgres(url: str, *, schema: str | None = None, sole_server: bool = False) -> Database:
-    """Connect and migrate; `sole_server` as in `PostgresDriver`.
+def open_postgres(url: str, *, schema: str | None = None, use: Use | None = None) -> Database:
+    """Connect and migrate; `use` as in `PostgresDriver`.
 
-    Unavailable if the server does not answer, Conflict if a newer version made the tables or another Rota has them.
+    Unavailable if the server does not answer, Conflict if a newer version made the tables or others use them otherwise.
     """
-    driver = PostgresDriver(url, schema, sole_server=sole_server)
+    driver = PostgresDriver(url, schema, use=use)
     driver.create_schema()
     c = driver.connect()
     try:
@@ -103,12 +114,22 @@ def open_postgres(url: str, *, schema: str | None = None, sole_server: bool = Fa
     return Database(driver, c)
 
 
-def open_database(url_or_path: str | Path, *, in_use: bool = False, sole_server: bool = False) -> Database:
+def open_beside(url: str, schema: str | None = None) -> Database:
+    """One more way into a PostgreSQL database that is migrated: for small writes that wait behind no others, and not for long."""
+    driver = PostgresDriver(url, schema, session=BRIEF)
+    return Database(driver, driver.connect())
+
+
+def is_postgres(url_or_path: str | Path) -> bool:
+    return str(url_or_path).startswith(("postgresql://", "postgres://"))
+
+
+def open_database(url_or_path: str | Path, *, in_use: bool = False, use: Use | None = None) -> Database:
     """`postgresql://…` is a server, `sqlite:///…` or anything else a file.
 
-    `in_use` as in `open_sqlite`, `sole_server` as in `PostgresDriver`; a file is its owner's by the lock of its directory.
+    `in_use` as in `open_sqlite`, `use` as in `PostgresDriver`; a file is its owner's by the lock of its directory.
     """
     text = str(url_or_path)
-    if text.startswith(("postgresql://", "postgres://")):
-        return open_postgres(text, sole_server=sole_server)
+    if is_postgres(text):
+        return open_postgres(text, use=use)
     return open_sqlite(text.removeprefix("sqlite:///") or MEMORY, in_use=in_use)

@@ -1,26 +1,119 @@
-"""Nodes: the processes that share the database, and when each was last seen."""
+"""Nodes: the servers that share the database, and when it last heard of each by its own clock."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from rota.store.connection import Connection
-from rota.store.moments import to_us
+from msgspec import Struct
 
-UPSERT = """
-    INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at"""
-LIST_DEAD = "SELECT id FROM nodes WHERE seen_at < ? ORDER BY id"
-DELETE = "DELETE FROM nodes WHERE id = ?"
+from rota.core.lease import holder_of
+from rota.core.run import Run
+from rota.store.connection import Connection, Dialect, Row
+from rota.store.documents import from_text, to_text
+from rota.store.moments import from_us
+from rota.store.runrow import COLUMNS, from_row
+
+# The moment by the database, in microseconds; inside a transaction too it is the moment of asking.
+NOW: dict[Dialect, str] = {
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+    "postgres": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+}
+# Until the transaction is over the row is not deleted; news of itself go on.
+KEY_SHARE: dict[Dialect, str] = {"sqlite": "", "postgres": " FOR KEY SHARE"}
+FIELDS = "id, name, kind, place, address, labels, capacity, busy, settings"
+INSERT = f"INSERT INTO nodes ({FIELDS}, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {{now}}, {{now}})"
+BEAT = "UPDATE nodes SET seen_at = {now}, busy = ?, settings = ? WHERE id = ?"
+REFRESH = "UPDATE nodes SET seen_at = {now} WHERE place = ? RETURNING id"
+LIST = f"SELECT {FIELDS}, started_at, seen_at, {{now}} - seen_at FROM nodes ORDER BY name, id"
+DELETE_SILENT = "DELETE FROM nodes WHERE id = ? AND seen_at < {now} - ?"
+# Worked on by servers, and by none of those that are there.
+LEFT = f"""
+    SELECT {COLUMNS} FROM runs
+    WHERE state = 'running' AND holder NOT LIKE ? AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = runs.holder)"""
 
 
-def upsert_node(c: Connection, node_id: str, now: datetime) -> None:
-    """A node is alive."""
-    c.run(UPSERT, (node_id, to_us(now), to_us(now)))
+class Node(Struct, frozen=True, kw_only=True):
+    """A server as it says of itself.
+
+    id        a new one each time it starts
+    place     tells its data directory from all others; stays the same
+    address   of its main listener
+    capacity  runs at one time, `busy` of which are going on
+    settings  a checksum of the tasks that its settings file defines
+    """
+
+    id: str
+    name: str
+    kind: str = "server"
+    place: str = ""
+    address: str | None = None
+    labels: list[str] = []
+    capacity: int = 0
+    busy: int = 0
+    settings: str | None = None
 
 
-def list_dead(c: Connection, before: datetime) -> list[str]:
-    """Nodes that were not seen since that moment."""
-    return [row[0] for row in c.rows(LIST_DEAD, (to_us(before),))]
+class Seen(Struct, frozen=True):
+    """A node, and how long ago it was last heard of."""
+
+    node: Node
+    started_at: datetime
+    seen_at: datetime
+    silence: timedelta
 
 
-def delete_node(c: Connection, node_id: str) -> bool:
-    """Forget a node. False if it was forgotten already: someone else looks after its runs."""
-    return c.run(DELETE, (node_id,)) == 1
+def insert_node(c: Connection, node: Node) -> None:
+    """It is there from now on."""
+    values = (
+        node.id, node.name, node.kind, node.place, node.address, to_text(node.labels), node.capacity, node.busy, node.settings,
+    )  # fmt: skip
+    c.run(INSERT.format(now=NOW[c.dialect]), values)
+
+
+def beat(c: Connection, node_id: str, busy: int, settings: str | None) -> bool:
+    """It lives. False if it was given up: it holds nothing any more."""
+    return c.run(BEAT.format(now=NOW[c.dialect]), (busy, settings, node_id)) == 1
+
+
+def refresh_place(c: Connection, place: str) -> list[str]:
+    """Whoever has this data directory now looks after what these earlier ones have left: nobody else is to."""
+    return [row[0] for row in c.rows(REFRESH.format(now=NOW[c.dialect]), (place,))]
+
+
+def hold_node(c: Connection, node_id: str) -> bool:
+    """Whether it has not been given up, nor will be before this transaction is over."""
+    return c.row(f"SELECT 1 FROM nodes WHERE id = ?{KEY_SHARE[c.dialect]}", (node_id,)) is not None
+
+
+def list_nodes(c: Connection) -> list[Seen]:
+    """All that are not given up, by name."""
+    return [_seen(row) for row in c.rows(LIST.format(now=NOW[c.dialect]))]
+
+
+def delete_silent(c: Connection, node_id: str, silence: timedelta) -> bool:
+    """Give a node up that was not heard of for so long. False if it was meanwhile, or was given up before."""
+    return c.run(DELETE_SILENT.format(now=NOW[c.dialect]), (node_id, silence // timedelta(microseconds=1))) == 1
+
+
+def delete_nodes(c: Connection, node_ids: Sequence[str]) -> None:
+    for node_id in node_ids:
+        c.run("DELETE FROM nodes WHERE id = ?", (node_id,))
+
+
+def list_left_runs(c: Connection) -> list[Run]:
+    """Running runs whose node was given up, oldest first. What a worker from outside has is its own."""
+    return [from_row(row) for row in sorted(c.rows(LEFT, (holder_of("%"),)))]
+
+
+def find_node_of(c: Connection, run_id: str) -> str | None:
+    """The name of the node that had the run's last attempt, and so has its log."""
+    row = c.row("SELECT node FROM runs WHERE id = ?", (run_id,))
+    return None if row is None else row[0]
+
+
+def _seen(row: Row) -> Seen:
+    id_, name, kind, place, address, labels, capacity, busy, settings, started_at, seen_at, silence_us = row
+    node = Node(
+        id=id_, name=name, kind=kind, place=place, address=address, labels=from_text(labels), capacity=capacity, busy=busy,
+        settings=settings,
+    )  # fmt: skip
+    return Seen(node, from_us(started_at), from_us(seen_at), timedelta(microseconds=silence_us))

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from rota.core.errors import Conflict, Invalid, Unavailable
 from rota.store.connection import Connection, Contended, Driver, Row
@@ -22,9 +22,14 @@ SESSION = {
     "keepalives_count": 3,
 }
 # The first half of the key of an advisory lock; the second one is the schema.
-SOLE_SERVER = 0x526F7461
+IN_USE = 0x526F7461
+# Who is frozen in the middle of a transaction is to keep the others waiting for less time than its lead lasts.
+SERVING = "SET idle_in_transaction_session_timeout = '3s'"
+# Small statements that either come through at once or are of no use any more.
+BRIEF = "SET statement_timeout = '4s'; SET idle_in_transaction_session_timeout = '3s'"
 LOCK_TRIES, LOCK_PAUSE_S = 25, 0.2
 COMMAND_OK = 1  # PGRES_COMMAND_OK of libpq
+Use = Literal["serve", "replace"]
 UNKNOWN_OUTCOME = "the connection to the database was lost; whether the change was made is not known"
 
 
@@ -148,22 +153,26 @@ def name_error(error: BaseException, lost: bool) -> BaseException:
 class PostgresDriver(Driver):
     """Opens connections to a server, all working in one schema (by default the one the server gives).
 
-    sole_server  the connection that writes holds a lock which only one has at a time, for as long as it lasts: two Rotas on
-                 one database would each take the other's runs for those of a dead server
+    use      what the connection that writes holds a lock for, as long as it lasts: any number may `serve`, and nobody meanwhile
+             `replace` what is in the database
+    session  statements for each connection that writes, once it is open
     """
 
-    def __init__(self, url: str, schema: str | None = None, *, sole_server: bool = False) -> None:
+    def __init__(self, url: str, schema: str | None = None, *, use: Use | None = None, session: str = "") -> None:
         self.url = url
         self.schema = schema
-        self._sole_server = sole_server
+        self._use = use
+        self._session = session or (SERVING if use == "serve" else "")
         self._psycopg = load_psycopg()
 
     def connect(self) -> PostgresConnection:
-        """Raises Conflict if another server has the database."""
+        """Raises Conflict if the use it is for does not go together with what others do."""
         raw = self._open()
         try:
-            if self._sole_server and not _is_ours(raw):
-                raise Conflict("another server runs on this database", hint="stop that one first, or use a database of its own")
+            if self._session:
+                raw.execute(self._session)
+            if self._use:
+                _take_for(raw, self._use)
         except BaseException:
             raw.close()
             raise
@@ -179,6 +188,16 @@ class PostgresDriver(Driver):
             raw.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
             raw.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self.schema)}")
 
+    def listen(self, channel: str) -> Any:
+        """A connection of psycopg that hears what is told on a channel of this schema. Raises Unavailable."""
+        raw = self._open()
+        try:
+            raw.execute(raw.execute("SELECT format('LISTEN %%I', %s || current_schema())", (channel,)).fetchone()[0])
+        except BaseException as error:
+            raw.close()
+            raise translate(error, lost=True) from error
+        return raw
+
     def _open(self) -> Any:
         try:
             raw = self._psycopg.connect(self.url, autocommit=True, **SESSION)
@@ -193,13 +212,16 @@ class PostgresDriver(Driver):
         return raw
 
 
-def _is_ours(raw: Any) -> bool:
-    """Take the lock of the sole server; one that has just died is given some seconds to let go of it."""
+def _take_for(raw: Any, use: Use) -> None:
+    """Take the lock; whoever has just died is given some seconds to let go of it. Raises Conflict."""
+    kind = "_shared" if use == "serve" else ""
     for _ in range(LOCK_TRIES):
-        if raw.execute("SELECT pg_try_advisory_lock(%s::int4, hashtext(current_schema()))", (SOLE_SERVER,)).fetchone()[0]:
-            return True
+        if raw.execute(f"SELECT pg_try_advisory_lock{kind}(%s::int4, hashtext(current_schema()))", (IN_USE,)).fetchone()[0]:
+            return
         time.sleep(LOCK_PAUSE_S)
-    return False
+    if use == "serve":
+        raise Conflict("what is in this database is being replaced", hint="start again when that is done")
+    raise Conflict("a server runs on this database", hint="stop all that do, or name another database")
 
 
 def configure(raw: Any) -> None:

@@ -97,6 +97,7 @@ TABLES: dict[str, dict[str, str]] = {
         "deleted_at": "bigint?",
         "progress": "integer?",
         "task_version": "integer?",
+        "node": "text?",
     },
     "module_state": {
         "task_id": "id",
@@ -172,6 +173,20 @@ TABLES: dict[str, dict[str, str]] = {
         "id": "text",
         "started_at": "bigint",
         "seen_at": "bigint",
+        "name": "text",
+        "kind": "text",
+        "place": "text",
+        "address": "text?",
+        "labels": "text",
+        "capacity": "bigint",
+        "busy": "bigint",
+        "settings": "text?",
+    },
+    "leadership": {
+        "name": "text",
+        "holder": "text",
+        "term": "bigint",
+        "expires_at": "bigint",
     },
     "settings": {
         "name": "text",
