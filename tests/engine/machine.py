@@ -10,6 +10,8 @@ from tests.factories import NOON
 
 from rota.bus import Bus
 from rota.core.outcome import Outcome, StopCause, judge_exit, stronger
+from rota.core.placement import Place, find_obstacles
+from rota.core.task import Task
 from rota.runners.base import Claim, Delivered, Finished
 from rota.runners.ledger import LedgerEntry, ProcessLedger
 
@@ -130,6 +132,7 @@ class FakeRunner:
     ) -> None:
         self.capacity = capacity
         self.waiting = 0
+        self.places = [Place(frozenset(), 10**6)]
         self._machine = machine
         self._clock = clock
         self._bus = bus
@@ -143,6 +146,9 @@ class FakeRunner:
     @property
     def busy(self) -> int:
         return len(self._going)
+
+    def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
+        return find_obstacles([task.spec.runs_on for task in tasks], self.places)
 
     def start(self, claims: Sequence[Claim]) -> None:
         if not claims:

@@ -12,6 +12,7 @@ from rota.config.findings import nearest
 from rota.config.positions import KeyPath
 from rota.config.secret import Secret
 from rota.core.errors import Invalid
+from rota.core.placement import MOST_LABELS, PLACE_LABEL
 from rota.core.schedule.zone import get_clock
 
 LONGEST_ENV_BYTES = 32_768
@@ -124,12 +125,14 @@ def integer(low: int | None = None, high: int | None = None) -> Kind:
     return Kind(f"whole number{span}", parse, from_text)
 
 
-def list_of(item: Kind, *, non_empty: bool = False) -> Kind:
+def list_of(item: Kind, *, non_empty: bool = False, most: int | None = None) -> Kind:
     """A list of one kind; in a flag or an environment variable, separated by commas."""
 
     def check(values: list[Any], read: Callable[[Any], Any]) -> list[Any]:
         if non_empty and not values:
             raise BadValue("must not be empty")
+        if most is not None and len(values) > most:
+            raise BadValue(f"must be at most {most}")
         return read_each({(number,): value for number, value in enumerate(values)}, read)
 
     def parse(value: Any) -> list[Any]:
@@ -241,5 +244,6 @@ FOLDER = matching("absolute path", r"/[^\x00]*", "an absolute path such as /srv/
 USER = matching("`user` or `user:group`", r"[^:\s\x00]+(:[^:\s\x00]+)?", "user or user:group, names or ids")
 NAME = matching("name", r"[A-Za-z0-9._:-]{1,100}", "1 to 100 letters, digits or . _ : -")
 LABEL = matching("text, 1 to 100 characters", r"[^\x00]{1,100}", "1 to 100 characters")
+LABELS = list_of(matching("label", PLACE_LABEL, "1 to 50 letters, digits or . _ -"), most=MOST_LABELS)
 TITLE = matching("text, up to 200 characters", r"[^\x00]{0,200}", "at most 200 characters")
 DESCRIPTION = matching("text", r"[^\x00]{0,10000}", "at most 10000 characters")

@@ -4,6 +4,7 @@ from rota.config.kinds import (
     ADDRESS,
     BOOLEAN,
     LABEL,
+    LABELS,
     NETWORK,
     PATH,
     SECRET,
@@ -42,6 +43,14 @@ SERVING = (
         "64",
         "How many runs of tasks this server carries out at one time; more wait.",
         ("ROTA_MAX_CONCURRENT_RUNS",),
+    ),
+    Setting(
+        "server",
+        "labels",
+        LABELS,
+        "",
+        "What this server offers to tasks that say `runs_on`. It carries out those that ask for nothing else.",
+        ("ROTA_LABELS",),
     ),
     Setting(
         "server",

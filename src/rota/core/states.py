@@ -29,6 +29,7 @@ Reason = Literal[
     "shutdown_overrun", # the server stopped, and had to kill it in the end
     "node_died",        # the server died while the run was going on
     "worker_lost",      # the worker from outside that had the run was not heard from any more
+    "no_place",         # waits, or ended so: nobody who could carry it out is there, or they are all busy
     "inactive",         # ended because nothing had come of it for long
 ]  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from rota.core.inputs import Input
+from rota.core.placement import MOST_LABELS, PlaceLabel
 from rota.core.policy import Policy
 from rota.core.schedule import ScheduleSpec
 from rota.core.service import ServicePolicy
@@ -48,6 +49,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     params       default values of a run's params
     inputs       what a run may be given; None lets any params through
     service      makes it a service: its runs are kept alive
+    runs_on      labels that whoever carries it out must offer, all of them
     run_on_start one run each time the server starts
     api_trigger  False refuses a manual start on every surface
     shared       every user may see and start it; a run is then whoever's who started it. Name and title are unique among those
@@ -63,6 +65,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True, omit_defaults=True):
     params: dict[str, Any] = {}
     inputs: list[Input] | None = None
     labels: list[Label] = []
+    runs_on: Annotated[list[PlaceLabel], Meta(max_length=MOST_LABELS)] = []
     service: ServicePolicy | None = None
     run_on_start: bool = False
     api_trigger: bool = True

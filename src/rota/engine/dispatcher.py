@@ -18,6 +18,7 @@ from rota.engine.context import Engine
 from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
+from rota.engine.placer import Placer
 from rota.runners.base import Claim, Runner
 from rota.store import admission, attempts, fanout, revisions, runs, runsecrets
 from rota.store.admission import Candidate
@@ -70,11 +71,12 @@ class Room(Struct):
 
 class Decisions(Struct):
     """The verdicts on a batch, ready to be written. `offered` are kept for workers from outside, `replaced` are tasks where a
-    newcomer takes an older run's place."""
+    newcomer takes an older run's place. `unplaced` are held because nobody could carry them out, with what is in the way."""
 
     ready: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
+    unplaced: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, State, Reason]] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
 
@@ -103,6 +105,7 @@ class Dispatcher:
         self._engine = engine
         self._runner = runner
         self._is_outside = is_outside
+        self._placer = Placer(runner, engine.known)
         self._freed: set[str] | None = None
         self._freed_keys: set[str] = set()
         self._looked_at = engine.clock.now()
@@ -153,13 +156,14 @@ class Dispatcher:
         waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
         gate_at = pass_gate(c, now)
         fresh = admission.list_new(c, now, BATCH)
-        services = [candidate.run_id for candidate in fresh if candidate.instance is not None]
+        services = self._admit_services(c, [candidate for candidate in fresh if candidate.instance is not None])
         ended += self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
         claimed = self._claim(c, now, services)
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
         # Since they were admitted it was settled that others are to work on them: the next pass offers them.
         kept = [run for run in claimed if self._is_outside(known[run.task_id])]
+        kept += self._placer.misplaced([run for run in claimed if run not in kept], known)
         ended += give_back(c, self._engine, [(run.id, run.fence) for run in kept], now) if kept else []
         begun = [(run, known[run.task_id]) for run in claimed if run not in kept]
         secrets = runsecrets.list_secrets(c, [run.id for run, task in begun if isinstance(task.spec.executor, Project)])
@@ -175,7 +179,18 @@ class Dispatcher:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
         node = self._engine.node
         room = max(0, self._runner.capacity + self._runner.waiting - admission.count_taken(c, node))
-        return [*admission.claim_direct(c, services, node, now), *admission.claim(c, room, node, now)]
+        unfit = self._placer.look_again(c)
+        return [*admission.claim_direct(c, services, node, now), *admission.claim(c, room, node, now, unfit)]
+
+    def _admit_services(self, c: Connection, fresh: list[Candidate]) -> list[str]:
+        """Those of the new instances that can start. The others wait like anybody, until someone can carry them out."""
+        if not fresh:
+            return []
+        known = self._engine.known.get(c, {candidate.task_id for candidate in fresh})
+        placed, unplaced = self._placer.split((candidate.run_id, known[candidate.task_id]) for candidate in fresh)
+        admission.set_held(c, [run_id for run_id, _ in unplaced])
+        admission.mark_unplaced(c, unplaced)
+        return placed
 
     def _queues(self, c: Connection, now: datetime, freed: set[str] | None) -> list[str]:
         """The tasks whose queues are looked at."""
@@ -203,8 +218,11 @@ class Dispatcher:
         admission.set_ready(c, decisions.ready)
         admission.set_offered(c, decisions.offered)
         admission.set_held(c, decisions.held)
+        admission.mark_unplaced(c, decisions.unplaced)
         stopped = self._replace(c, room, decisions)
-        self.free((candidate.task_id for candidate in waiting if room.has_more_for(candidate)), ())
+        stuck = {run_id for run_id, _ in decisions.unplaced}
+        served = [candidate for candidate in waiting if candidate.run_id not in stuck]
+        self.free((candidate.task_id for candidate in served if room.has_more_for(candidate)), ())
         refused = admission.refuse(c, [(run_id, state, reason, now) for run_id, state, reason in decisions.refused])
         ended = [*stopped, *runs.get_runs(c, refused)]
         ends = [(run, room.tasks[run.task_id]) for run in ended]
@@ -226,9 +244,17 @@ class Dispatcher:
 
     def _promote(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
         """A waiting run starts when its task has a place and its key is free."""
-        if room.is_free(candidate):
+        is_free = candidate.instance is not None or room.is_free(candidate)
+        if is_free and not self._is_unplaced(room, candidate, decisions):
             room.of(candidate).held -= 1
             self._start(room, candidate, decisions)
+
+    def _is_unplaced(self, room: Room, candidate: Candidate, decisions: Decisions) -> bool:
+        task = room.tasks[candidate.task_id]
+        obstacle = None if self._is_outside(task) else self._placer.find_obstacle(task)
+        if obstacle:
+            decisions.unplaced.append((candidate.run_id, obstacle))
+        return obstacle is not None
 
     def _start(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
         room.take(candidate)
@@ -252,12 +278,23 @@ class Dispatcher:
             case "queue_full":
                 decisions.refused.append((candidate.run_id, "queue_full", "overlap"))
             case "start" if candidate.concurrency_key not in room.busy_keys:
-                self._start(room, candidate, decisions)
+                self._place(room, candidate, decisions)
             case _:
                 occupancy.held += 1
                 decisions.held.append(candidate.run_id)
                 if verdict == "replace":
                     decisions.replaced.add(candidate.task_id)
+
+    def _place(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
+        """It starts, or waits for somebody who can carry it out; of a task that skips, one waits."""
+        occupancy, policy = room.of(candidate), room.tasks[candidate.task_id].spec.policy
+        if not self._is_unplaced(room, candidate, decisions):
+            self._start(room, candidate, decisions)
+        elif occupancy.held and policy.overlap == "skip":
+            decisions.refused.append((candidate.run_id, "skipped", "overlap"))
+        else:
+            occupancy.held += 1
+            decisions.held.append(candidate.run_id)
 
     def _replace(self, c: Connection, room: Room, decisions: Decisions) -> list[Run]:
         """Policy terminate: at most one replacement waits, the newest; the oldest active run makes room for it.

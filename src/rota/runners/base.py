@@ -61,6 +61,12 @@ class Runner(Protocol):
     @property
     def waiting(self) -> int: ...
 
+    def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
+        """Why each of these could not be started now if those before it were; None where it could.
+
+        Told to people: which labels nobody offers, or that all who do are busy. That `capacity` is used up is no obstacle.
+        """
+
     def start(self, claims: Sequence[Claim]) -> None:
         """Begin attempts. Never raises for one that cannot be started: that is its outcome."""
 

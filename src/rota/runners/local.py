@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from msgspec import structs
 from rota.bus import Bus
 from rota.clock import Clock
 from rota.core.outcome import Outcome, StopCause
+from rota.core.placement import Place, find_obstacles
 from rota.core.service import stop_first
 from rota.core.task import Task
 from rota.core.verdict import judge
@@ -44,6 +46,7 @@ class LocalRunner:
     secrets  a task's secret variables; their values never appear in its logs or errors
     growth   tells followers that a log of ours has grown
     leavings  keeps what runs leave in their folders; None: nothing
+    labels    what is offered to tasks that ask for labels
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class LocalRunner:
         capacity: int = 64,
         growth: LogGrowth | None = None,
         leavings: Leavings | None = None,
+        labels: Iterable[str] = (),
     ) -> None:
         self.capacity = capacity
         self.waiting = 0
@@ -68,6 +72,7 @@ class LocalRunner:
         self._ledger = ledger
         self._secrets = secrets
         self._leavings = leavings
+        self._here = Place(frozenset(labels), sys.maxsize)
         self._sealed = False
         self._going: dict[str, Going] = {}
         self._finished: list[Finished] = []
@@ -76,6 +81,9 @@ class LocalRunner:
     @property
     def busy(self) -> int:
         return len(self._going)
+
+    def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
+        return find_obstacles([task.spec.runs_on for task in tasks], [self._here])
 
     def start(self, claims: Sequence[Claim]) -> None:
         if not claims:

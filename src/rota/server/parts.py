@@ -128,7 +128,9 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     executors[project.kind] = project
     most, secrets = settings.server.max_concurrent_runs, partial(_secrets_of, units, settings)
     leavings = Leavings(settings.server.data / LEFT, rota.database, rota.blobs, rota.clock)
-    runner = LocalRunner(executors, rota.logs, rota.clock, rota.bus, ledger, secrets, most, growth, leavings)
+    runner = LocalRunner(
+        executors, rota.logs, rota.clock, rota.bus, ledger, secrets, most, growth, leavings, settings.server.labels
+    )
     rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings))
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), show_run)

@@ -61,6 +61,12 @@ SET_OFFERED = """
     UPDATE runs SET admission = 'offered'
     WHERE id IN ({values}) AND COALESCE(admission, '') IN ('new', 'held') RETURNING id"""
 SET_HELD = "UPDATE runs SET admission = 'held' WHERE id IN ({values}) AND COALESCE(admission, '') = 'new' RETURNING id"
+# Held as well, and why: nobody is there to carry it out. Written once, however often it is looked at.
+MARK_UNPLACED = """
+    WITH given (run_id, why) AS ({values})
+    UPDATE runs SET reason = 'no_place', error = given.why
+    FROM given WHERE runs.id = given.run_id AND COALESCE(runs.admission, '') = 'held'
+        AND (COALESCE(runs.reason, '') <> 'no_place' OR COALESCE(runs.error, '') <> given.why) RETURNING id"""
 # A refused retry keeps what its last attempt came to; an attempt that was to be resumed, and is not, has crashed.
 REFUSE = """
     WITH given (run_id, new_state, new_reason, at) AS ({values})
@@ -197,6 +203,11 @@ def set_offered(c: Connection, run_ids: Sequence[str]) -> list[str]:
 def set_held(c: Connection, run_ids: Sequence[str]) -> list[str]:
     """Put new runs into the queues of their tasks. Returns those that were new."""
     return [row[0] for row in c.batch(SET_HELD, "text", [(run_id,) for run_id in run_ids])]
+
+
+def mark_unplaced(c: Connection, rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Say of held runs, as (run id, why), that nobody can carry them out. Returns those of which it was not said yet."""
+    return [row[0] for row in c.batch(MARK_UNPLACED, "text text", rows)]
 
 
 def refuse(c: Connection, rows: Sequence[tuple[str, State, Reason | None, datetime]]) -> list[str]:

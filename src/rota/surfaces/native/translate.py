@@ -44,6 +44,7 @@ def task_wire(task: core_task.Task, modules: Catalogue) -> wire.Task:
         params=spec.params,
         inputs=spec.inputs,
         labels=list(spec.labels),
+        runs_on=list(spec.runs_on),
         service=spec.service,
         run_on_start=spec.run_on_start,
         api_trigger=spec.api_trigger,

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, field
 from rota.core.delivery import DeliveryAttempt, DeliveryStatus
 from rota.core.inputs import Input
 from rota.core.pipeline.account import Checkpoint
+from rota.core.placement import MOST_LABELS, PlaceLabel
 from rota.core.policy import Policy
 from rota.core.run import Attempt, Trigger
 from rota.core.schedule import ScheduleSpec
@@ -37,6 +38,7 @@ class Task(Struct, kw_only=True):
     params: dict[str, Any]
     inputs: list[Input] | None
     labels: list[str]
+    runs_on: list[str]
     service: ServicePolicy | None
     run_on_start: bool
     api_trigger: bool
@@ -63,6 +65,7 @@ class TaskChange(Struct, kw_only=True, omit_defaults=True):
     params: dict[str, Any] | None = None
     inputs: list[Input] | None = None
     labels: list[Label] | None = None
+    runs_on: Annotated[list[PlaceLabel], Meta(max_length=MOST_LABELS)] | None = None
     service: ServicePolicy | None = None
     run_on_start: bool | None = None
     api_trigger: bool | None = None

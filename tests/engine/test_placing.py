@@ -1,0 +1,63 @@
+"""Work that asks for labels waits until somebody who offers them has room, and says so."""
+
+from tests.engine.world import World
+
+from rota.core.placement import Place
+from rota.core.policy import Policy
+from rota.core.service import ServicePolicy
+
+
+def offer(world: World, *labels: str, room: int = 100) -> None:
+    world.runner.places = [Place(frozenset(labels), room)]
+    world.engine.bus.wake("dispatcher")
+
+
+def test_a_run_waits_for_labels_that_nobody_offers_and_says_which(world: World) -> None:
+    task = world.add("train", runs_on=["gpu", "eu"])
+    run = world.add_run(task)
+    world.go(3)
+    waiting = world.run(run)
+    assert (waiting.state, waiting.reason, waiting.error, waiting.fence) == ("pending", "no_place", "no node offers eu, gpu", 0)
+    offer(world, "gpu", "eu", "ssd")
+    world.go(2)
+    started = world.run(run)
+    assert (started.state, started.reason, started.error) == ("running", None, None)
+
+
+def test_others_are_not_held_up_by_it(world: World) -> None:
+    world.add_run(world.add("train", runs_on=["gpu"]))
+    other = world.add_run(world.add("plain"))
+    world.go(0)
+    assert world.run(other).state == "running"
+
+
+def test_a_run_waits_while_all_that_offer_its_label_are_busy(world: World) -> None:
+    task = world.add("train", runs_on=["gpu"], policy=Policy(max_concurrent=5))
+    offer(world, "gpu", room=0)
+    run = world.add_run(task)
+    world.go(0)
+    assert world.run(run).error == "every node that offers gpu is busy"
+
+
+def test_a_task_that_skips_lets_one_run_wait_for_a_place(world: World) -> None:
+    task = world.add("train", runs_on=["gpu"], policy=Policy(overlap="skip"))
+    first, second = world.add_run(task), world.add_run(task)
+    world.go(0)
+    assert [world.run(run).state for run in (first, second)] == ["pending", "skipped"]
+
+
+def test_an_instance_of_a_service_waits_for_its_place_too(world: World) -> None:
+    task = world.add("proxy", runs_on=["edge"], service=ServicePolicy(instances=2))
+    world.go(2)
+    assert world.states(task) == ["pending", "pending"]
+    offer(world, "edge")
+    world.go(2)
+    assert world.states(task) == ["running", "running"]
+
+
+def test_a_run_whose_place_was_taken_meanwhile_goes_back_to_the_queue(world: World) -> None:
+    task = world.add("train", runs_on=["gpu"], policy=Policy(max_concurrent=5))
+    offer(world, "gpu", room=1)
+    runs = [world.add_run(task) for _ in range(3)]
+    world.tick(world.dispatcher)
+    assert [world.run(run).state for run in runs] == ["running", "pending", "pending"]
