@@ -43,7 +43,7 @@ def queue(c: Connection, run_id: str, now: datetime) -> bool:
 
 def take(c: Connection, run_id: str, worker: str, now: datetime) -> Run | None:
     """Give an offered run to a worker: it is running, with a higher fence. None if it is not offered (any more)."""
-    row = c.row(TAKE, (holder_of(worker), None, to_us(now), run_id))
+    row = c.row(TAKE, (holder_of(worker), to_us(now), run_id))
     return None if row is None else from_row(row)
 
 
