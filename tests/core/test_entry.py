@@ -31,3 +31,8 @@ def test_a_long_message_is_cut_so_that_its_line_is_not():
 def test_an_object_that_no_line_can_hold_is_refused():
     with pytest.raises(ValueError, match="too long"):
         encode_entry({"x": "y" * LONGEST_BYTES})
+
+
+def test_a_name_that_is_no_utf_8_can_be_told():
+    entry = decode_entry(encode_message("info", "read caf\udce9.txt").decode())
+    assert entry == {"level": "info", "msg": "read caf\\udce9.txt"}

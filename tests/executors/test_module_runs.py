@@ -56,6 +56,67 @@ def looks(leave: bool = False):
     }  # fmt: skip
 
 
+CHANGES = """
+import resource, signal
+
+@rota.module
+def changes(nice: bool):
+    os.umask(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    signal.setitimer(signal.ITIMER_REAL, 60)
+    sys.setrecursionlimit(500)
+    if nice:
+        os.nice(1)
+
+@rota.module
+def looks():
+    umask = os.umask(0o22)
+    os.umask(umask)
+    blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    timer = signal.getitimer(signal.ITIMER_REAL)[0]
+    return [umask, signal.getsignal(signal.SIGTERM), blocked, timer, sys.getrecursionlimit(), os.nice(0)]
+"""
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+def test_a_run_finds_its_process_as_the_first_one_found_it(tmp_path: Path, lasting: bool) -> None:
+    async def work(shop: Workshop) -> list[Result]:
+        return [await shop.run("looks"), await shop.run("changes", params={"nice": lasting}), await shop.run("looks")]
+
+    before, between, after = at_work(tmp_path, CHANGES, work)
+    assert after.outcome.output == before.outcome.output
+    assert (between.pid == after.pid) == (not lasting)
+    assert ("it left changes behind: its process is ended" in between.texts("system")) == lasting
+
+
+def test_what_is_set_when_a_module_is_loaded_is_there_for_all_runs(tmp_path: Path) -> None:
+    text = "os.environ['BACKEND'] = 'none'\n@rota.module\ndef looks():\n    return os.environ.get('BACKEND')\n"
+
+    async def work(shop: Workshop) -> list[Any]:
+        return [(await shop.run("looks")).outcome.output for _ in range(2)]
+
+    assert at_work(tmp_path, text, work) == ["none", "none"]
+
+
+def test_a_fork_that_returns_from_the_module_does_not_answer_for_it(tmp_path: Path) -> None:
+    text = """
+@rota.module
+def forks():
+    child = os.fork()
+    if child:
+        return ["parent", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+    return "child"
+"""
+
+    async def work(shop: Workshop) -> list[Result]:
+        return [await shop.run("forks"), await shop.run("forks")]
+
+    first, second = at_work(tmp_path, text, work)
+    assert first.outcome.output == second.outcome.output == ["parent", 0]
+    assert first.pid == second.pid
+
+
 @pytest.mark.parametrize(
     ("body", "error", "goes_on"),
     [
@@ -76,6 +137,11 @@ def looks(leave: bool = False):
         ("import ctypes; ctypes.string_at(0)", "its process was ended by SIGSEGV", False),
         ("os.kill(os.getpid(), 9)", "its process was ended by SIGKILL", False),
         ("os.close(3)", "its process", False),
+        ("os.write(3, b'\\xff' * 100); time.sleep(60)", "its process was ended by SIGKILL", False),
+        ("os.write(3, b'\\0\\0\\0\\1x'); time.sleep(60)", "its process was ended by SIGKILL", False),
+        ("raise ValueError('\\udcff')", "ValueError: \\udcff", True),
+        ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})", "Mute", True),
+        ("sys.stdout = None; raise ValueError('unheard')", "ValueError: unheard", False),
     ],
 )
 def test_whatever_happens_in_a_module_is_its_runs_own_trouble(tmp_path: Path, body: str, error: str, goes_on: bool) -> None:

@@ -44,5 +44,11 @@ def plain(text: str) -> str:
     return " ".join([entry["level"], *([f"{percent}%"] if isinstance(percent, int) else []), entry["msg"]])
 
 
+def writable(text: str) -> str:
+    """Without what UTF-8 cannot write: the names of files may hold any byte, and come as single surrogates."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _cut(message: str) -> str:
-    return message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
+    text = writable(message[: _LONGEST_MESSAGE + 1])
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

@@ -107,7 +107,7 @@ class Context:
 
     def sleep(self, seconds: float) -> None:
         """Raises Cancelled as soon as the run is to stop."""
-        if self._cancelled.wait(max(0.0, seconds)):
+        if self._cancelled.wait(min(max(0.0, seconds), threading.TIMEOUT_MAX)):
             raise Cancelled("the run is to stop")
 
     def cancel(self) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from rota.modules.protocol import Ended, Frames, FromWorker, Start, ToWorker, encode
+from rota.modules.protocol import MOST_MESSAGE_BYTES, Ended, Frames, FromWorker, Start, ToWorker, encode
 from rota.process import Child, Poller, spawn
 
 READ_BYTES = 256 * 1024
@@ -47,7 +47,7 @@ class WorkerProcess:
         self._on_exit = on_exit
         self._listener: Listener | None = None
         self._poller = Poller.of_running_loop()
-        self._frames = Frames()
+        self._frames = Frames(MOST_MESSAGE_BYTES)
         self._unsent = bytearray()
         self._open: set[int] = set()
         self._stdout = self._stderr = self._channel = -1
@@ -149,8 +149,13 @@ class WorkerProcess:
         if not data:
             # Without its socket nobody can speak with it: whatever it does, it is over.
             self.kill_group()
-        for body in self._frames.feed(data):
-            self._hear(_decode(body))
+        try:
+            messages = [_decode(body) for body in self._frames.feed(data)]
+        except (msgspec.MsgspecError, ValueError):  # somebody else in there wrote to it
+            self.kill_group()
+            return False
+        for message in messages:
+            self._hear(message)
         return bool(data)
 
     def _hear(self, message: FromWorker) -> None:

@@ -10,6 +10,8 @@ from rota.modules.source import Source
 # Longer is no output but a store of its own.
 MOST_OUTPUT_BYTES = 8 * 1024 * 1024
 MOST_STATE_BYTES = 1024 * 1024
+# What a worker says: its output and state, and the end of a traceback.
+MOST_MESSAGE_BYTES = MOST_OUTPUT_BYTES + MOST_STATE_BYTES + 1024 * 1024
 _LENGTH_BYTES = 4
 
 
@@ -93,16 +95,21 @@ def encode(message: ToWorker | FromWorker) -> bytes:
 
 
 class Frames:
-    """Cuts what comes into the bodies of messages."""
+    """Cuts what comes into the bodies of messages; `most_bytes` each."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = 2**32) -> None:
+        self._most_bytes = most_bytes
         self._held = b""
 
     def feed(self, data: bytes) -> list[bytes]:
+        """Raises ValueError for a message that would be too long."""
         held = self._held + data if self._held else data
         found, at = [], 0
         while len(held) - at >= _LENGTH_BYTES:
-            end = at + _LENGTH_BYTES + int.from_bytes(held[at : at + _LENGTH_BYTES], "big")
+            length = int.from_bytes(held[at : at + _LENGTH_BYTES], "big")
+            if length > self._most_bytes:
+                raise ValueError(f"a message of {length} bytes; {self._most_bytes} is the most")
+            end = at + _LENGTH_BYTES + length
             if len(held) < end:
                 break
             found.append(held[at + _LENGTH_BYTES : end])

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from rota.core.entry import Level, encode_message
+from rota.core.entry import Level, encode_message, writable
 from rota.core.errors import RotaError
 from rota.modules.context import Cancelled, Context
 from rota.modules.decorator import Module
@@ -36,9 +36,12 @@ from rota.modules.protocol import (
     encode,
 )
 from rota.modules.source import BrokenSource, Source, load_source
+from rota.modules.surroundings import Surroundings
 
 CHANNEL = 3
 READ_BYTES = 256 * 1024
+# Of a traceback the end, which says what happened.
+MOST_TRACE_CHARACTERS = 64 * 1024
 _decode = msgspec.msgpack.Decoder(ToWorker).decode
 
 
@@ -50,6 +53,7 @@ class Link:
         self.states: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._channel = channel
         self._sending = threading.Lock()
+        self._stopping = threading.Lock()
         self._current: tuple[str, Any] | None = None
         self._to_stop = ""
         threading.Thread(target=self._read, name="rota-link", daemon=True).start()
@@ -60,21 +64,25 @@ class Link:
 
     @contextmanager
     def working_on(self, run_id: str, cancel: Any) -> Iterator[None]:
-        self._current = run_id, cancel
-        if self._to_stop == run_id:  # it came while the module was still being loaded
-            cancel()
+        """No `cancel` is called any more when this is over."""
+        with self._stopping:
+            self._current = run_id, cancel
+            if self._to_stop == run_id:  # it came while the module was still being loaded
+                cancel()
         try:
             yield
         finally:
-            self._current = None
+            with self._stopping:
+                self._current = None
 
     def _read(self) -> None:
         frames = Frames()
-        with suppress(OSError):
-            while data := self._channel.recv(READ_BYTES):
-                for body in frames.feed(data):
-                    self._take(_decode(body))
-        with suppress(OSError):
+        try:
+            with suppress(OSError):
+                while data := self._channel.recv(READ_BYTES):
+                    for body in frames.feed(data):
+                        self._take(_decode(body))
+        finally:
             os.killpg(0, signal.SIGKILL)  # what the module has started goes too
 
     def _take(self, message: ToWorker) -> None:
@@ -84,10 +92,10 @@ class Link:
             case State():
                 self.states.put(message.state)
             case Stop():
-                self._to_stop = message.run_id
-                current = self._current
-                if current and current[0] == message.run_id:
-                    current[1]()
+                with self._stopping:
+                    self._to_stop = message.run_id
+                    if self._current and self._current[0] == message.run_id:
+                        self._current[1]()
 
 
 class RunChannel:
@@ -121,13 +129,16 @@ class Worker:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._loaded: dict[Source, dict[str, Module]] = {}
-        self._environ = dict(os.environ)
-        self._folder = os.getcwd()  # noqa: PTH109  a Path would be made for each run
+        self._surroundings = Surroundings()
         self._threads = threading.active_count()
+        self._pid = os.getpid()
 
     def serve(self) -> None:
         while True:
-            self._link.send(self._work_on(self._link.starts.get()))
+            ended = self._work_on(self._link.starts.get())
+            if os.getpid() != self._pid:  # the module forked, and this is not the one that was asked
+                os._exit(1 if ended.error else 0)
+            self._link.send(ended)
 
     def _work_on(self, start: Start) -> Ended:
         channel = RunChannel(self._link)
@@ -135,10 +146,8 @@ class Worker:
             channel, run_id=start.run_id, task=start.task, attempt=start.attempt, key=start.key, params=start.params,
             event=start.event, given=start.given,
         )  # fmt: skip
-        os.environ.update(start.env)
         ended = self._carry_out(start, context)
         ended = _with_state(ended, context, channel)
-        self._tidy()
         left = self._find_left()
         return msgspec.structs.replace(ended, left=left) if left else ended
 
@@ -152,7 +161,7 @@ class Worker:
         except SystemExit as error:
             return _exited(error)
         except RotaError as error:  # raised on purpose: its words are for people
-            return Ended(error=error.message)
+            return Ended(error=writable(error.message))
         except MemoryError:
             return Ended(error="out of memory: more than [modules] memory_max allows", traceback=_trace(), left=["memory"])
         except BaseException as error:
@@ -165,6 +174,7 @@ class Worker:
 
     def _call(self, start: Start, context: Context) -> Any:
         module = self._find(start)
+        os.environ.update(start.env)
         if module.is_async:
             import asyncio
 
@@ -188,25 +198,19 @@ class Worker:
     def _find(self, start: Start) -> Module:
         if start.source not in self._loaded:
             self._loaded[start.source] = load_source(start.source)
-            self._threads = threading.active_count()  # a library may have some of its own
+            # Libraries have threads, variables and handlers of their own.
+            self._threads = threading.active_count()
+            self._surroundings.note()
         found = self._loaded[start.source].get(start.module)
         if found is None:
             raise LookupError(f"{start.source.where} has no module {start.module} any more")
         return found
 
-    def _tidy(self) -> None:
-        """The next run is to find what this one found."""
-        if os.environ != self._environ:
-            for name in os.environ.keys() - self._environ.keys():
-                del os.environ[name]
-            os.environ.update(self._environ)
-        with suppress(OSError):
-            if os.getcwd() != self._folder:  # noqa: PTH109
-                os.chdir(self._folder)
-
     def _find_left(self) -> list[str]:
-        """What would go on beside the next run, and speak in its name."""
-        left = ["threads"] if threading.active_count() > self._threads else []
+        """What would go on beside the next run, and speak in its name, or is not as that run should find it."""
+        left = [] if self._surroundings.restore() else ["changes"]
+        if threading.active_count() > self._threads:
+            left.append("threads")
         return [*left, "processes"] if _has_children() else left
 
 
@@ -259,7 +263,10 @@ def _exited(error: SystemExit) -> Ended:
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:2000]
+    try:
+        text = writable(" ".join(str(error).split())[:2000])
+    except Exception:  # it cannot even say what is wrong
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -268,13 +275,13 @@ def _trace() -> str:
     lines = traceback.TracebackException(*sys.exc_info())
     own = [frame for frame in lines.stack if not frame.filename.startswith(_OWN_FOLDER)]
     lines.stack = traceback.StackSummary.from_list(own)
-    return "".join(lines.format())
+    return writable("".join(lines.format())[-MOST_TRACE_CHARACTERS:])
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # it was closed
-            stream.flush()
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        with suppress(Exception):  # it was closed, or is whatever the module put there
+            stream.flush()  # type: ignore[union-attr]
 
 
 def _has_children() -> bool:
