@@ -18,7 +18,7 @@ from rota.config.origin import Origin
 from rota.config.push import build_push
 from rota.core.task import Task
 from rota.core.work import Outside, Project
-from rota.datadir import BLOBS, DATABASE, LEDGER, LEFT, LOGS, PROJECTS, WORKSPACES
+from rota.datadir import BLOBS, DATABASE, LOGS
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.expirer import Expirer
@@ -30,26 +30,14 @@ from rota.engine.pruner import Pruner
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
 from rota.engine.supervisor import Supervisor
-from rota.executors import (
-    AgentExecutor,
-    Docker,
-    HttpExecutor,
-    ModuleExecutor,
-    PipelineExecutor,
-    ProjectExecutor,
-    Surroundings,
-    build_executors,
-    is_durable,
-)
-from rota.executors.environment import inherited
+from rota.executors import Docker, is_durable
 from rota.ids import Ids
 from rota.logs import RunLogs
 from rota.modules.builtin import gather_given
-from rota.modules.pool import Pool, build_pool
+from rota.modules.pool import Pool
 from rota.ops.context import Rota
 from rota.ops.door import Door
 from rota.ops.machine import Machine
-from rota.ops.within import Within
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.runners import Leavings, LocalRunner, LogGrowth, ProcessLedger
@@ -57,6 +45,7 @@ from rota.senders import build_senders
 from rota.server.modules import read_again, read_modules
 from rota.server.source import Source
 from rota.server.units import Units
+from rota.server.workshop import build_workshop
 from rota.store.database import Database, open_database
 from rota.surfaces import build_forms
 from rota.surfaces.runwisp.told import show_run
@@ -110,40 +99,27 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     settings = loaded.settings
     units = Units(loaded.units, Origin(source.path))
     outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
-    growth, ledger = LogGrowth(), ProcessLedger(settings.server.data / LEDGER)
+    growth = LogGrowth()
     rota = _rota(source, settings, units, outgoing, growth, own_log)
     engine = Engine(
         node=rota.ids.new(), database=rota.database, clock=rota.clock, bus=rota.bus, ids=rota.ids, vitals=rota.vitals,
         known=KnownTasks(settings.scheduler.timezone),
     )  # fmt: skip
-    pool = build_pool(settings, inherited(os.environ))
-    modules = ModuleExecutor(rota.modules, pool, rota.database)
-    executors = build_executors(
-        modules,
-        PipelineExecutor(rota.database, rota.tools, Within(rota), modules),
-        HttpExecutor(outgoing),
-        AgentExecutor(_surroundings(rota, outgoing), outgoing, settings.server.data / WORKSPACES),
-    )
-    project = ProjectExecutor(rota.database, rota.blobs, settings.project, executors, settings.server.data / PROJECTS)
-    executors[project.kind] = project
-    most, secrets = settings.server.max_concurrent_runs, partial(_secrets_of, units, settings)
-    leavings = Leavings(settings.server.data / LEFT, rota.database, rota.blobs, rota.clock)
-    runner = LocalRunner(
-        executors, rota.logs, rota.clock, rota.bus, ledger, secrets, most, growth, leavings, settings.server.labels
-    )
-    rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), project.deliver
+    workshop = build_workshop(settings, units, rota, outgoing, growth)
+    runner = workshop.runner
+    rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), workshop.project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings))
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), show_run)
-    settler = Settler(engine, runner, dispatcher, partial(is_durable, executors))
+    settler = Settler(engine, runner, dispatcher, partial(is_durable, workshop.executors))
     parts = Parts(
         settings=settings,
         units=units,
         rota=rota,
         engine=engine,
-        ledger=ledger,
+        ledger=workshop.ledger,
         runner=runner,
-        leavings=leavings,
-        pool=pool,
+        leavings=workshop.leavings,
+        pool=workshop.pool,
         letters=letters,
         settler=settler,
         dispatcher=dispatcher,
@@ -155,13 +131,6 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     )
     parts.tell_by(loaded)
     return parts
-
-
-def _secrets_of(units: Units, settings: Settings, task: Task) -> dict[str, str]:
-    """Secret variables of a task: its unit's, and those of the project whose work it is."""
-    work = task.spec.executor
-    env = settings.project(work.project_id).env if isinstance(work, Project) else {}
-    return {**units.secrets_of(task), **{name: value.reveal() for name, value in env.items()}}
 
 
 def _is_outside(settings: Settings, task: Task) -> bool:
@@ -201,12 +170,6 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
         capabilities={"docker": Docker(os.environ).find_problem},
         modules=modules,
         tools=build_toolbox(settings, outgoing, modules),
-    )
-
-
-def _surroundings(rota: Rota, outgoing: Outgoing) -> Surroundings:
-    return Surroundings(
-        database=rota.database, bus=rota.bus, ids=rota.ids, tools=rota.tools, outgoing=outgoing, tally=rota.vitals
     )
 
 
