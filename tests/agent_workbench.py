@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.databases import open_memory
 from tests.factories import make_new_run, make_task, spec
 from tests.shell_workbench import CLOCK, IDS, QUICK, now_ms
 
@@ -26,7 +27,7 @@ from rota.outgoing import Guard, Outgoing
 from rota.providers import Provider, Providers
 from rota.providers.echo import Echo
 from rota.store import admission, outbox, runs, steps, tasks
-from rota.store.database import Database, open_sqlite
+from rota.store.database import Database
 from rota.tools import McpServer, McpServers, Toolbox
 from rota.vitals import Vitals
 
@@ -79,7 +80,7 @@ class AgentBench:
         return asyncio.run(asyncio.wait_for(self.carry_out_here(attempts=attempts, during=during), 30))
 
     async def carry_out_here(self, *, attempts: int = 1, during: During | None = None) -> Done:
-        with closing(open_sqlite(":memory:", threads=False)) as database:
+        with closing(open_memory()) as database:
             database.run(self._store)
             for _ in range(attempts):
                 done = await self._attempt(database, during)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
+from tests.databases import open_memory
 from tests.factories import make_new_run, make_task, spec
 from tests.shell_workbench import IDS, QUICK, now_ms
 
@@ -23,7 +24,7 @@ from rota.logs import LogLine, LogName, RunLogs
 from rota.modules.catalogue import Catalogue
 from rota.modules.pool import Pool, PoolRules
 from rota.store import admission, runs, tasks
-from rota.store.database import Connection, Database, open_sqlite
+from rota.store.database import Connection, Database
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ async def workshop(folder: Path, text: str, **rules: Any) -> AsyncIterator[Works
     catalogue = Catalogue([str(folder / "own.py")], env=os.environ)
     assert catalogue.read() == []
     pool = Pool(PoolRules(**rules), {**inherited(os.environ), "SERVER": "yes"})
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         try:
             yield Workshop(folder, catalogue, pool, database)
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.databases import open_memory
 from tests.factories import make_new_run, make_task, spec
 from tests.shell_workbench import CLOCK, IDS, QUICK, now_ms
 
@@ -27,7 +28,7 @@ from rota.modules.catalogue import Catalogue
 from rota.modules.pool import Pool, PoolRules
 from rota.outgoing import Guard, Outgoing
 from rota.store import admission, runs, steps, tasks
-from rota.store.database import Database, open_sqlite
+from rota.store.database import Database
 from rota.tools import Call, Platform, Tool, Toolbox, ToolFault, build_tools
 from rota.tools.module import ModuleTools
 
@@ -88,7 +89,7 @@ class Bench:
         """The last of so many attempts, each of which finds what those before have left."""
 
         async def work() -> Done:
-            with closing(open_sqlite(":memory:", threads=False)) as database:
+            with closing(open_memory()) as database:
                 database.run(self._store)
                 for _ in range(attempts):
                     done = await self._attempt(database, during)

@@ -10,12 +10,12 @@ import pytest
 from msgspec import Struct
 from tests.asking import make_rota
 from tests.blobs.seaweed import run_bucket
+from tests.databases import open_memory
 
 from rota.blobs import PREFIX, Blobs, Upload
 from rota.blobs.s3 import Bucket, S3Blobs
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
-from rota.store.database import open_sqlite
 from rota.surfaces import native, storage
 
 BASE = "http://rota"
@@ -41,7 +41,7 @@ class Outside(Struct):
 
 @pytest.fixture
 def rota(tmp_path: Path) -> Iterator[Rota]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         yield make_rota(database, tmp_path)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import structlog
+from tests.databases import open_memory
 from tests.engine.world import World
 
-from rota.store.database import Database, open_sqlite
+from rota.store.database import Database
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,7 +23,7 @@ def quiet() -> Iterator[None]:
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         yield database
 
 

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.databases import open_memory
 from tests.engine.world import World
 
 from rota.config import load
 from rota.core.run import Run
 from rota.core.task import Task, TaskSpec
-from rota.store.database import open_sqlite
 
 TOML = """
 [tasks.fixed]
@@ -32,7 +32,7 @@ EndReasons = dict[str, list[str]]
 @pytest.fixture
 def go_through(tmp_path: Path) -> Iterator[Callable[[str, str], EndReasons]]:
     """Six hours from that moment on: when each task fired, in UTC, and what came of it."""
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
 
         def go(zone: str, from_: str) -> EndReasons:
             file = tmp_path / "runwisp.toml"

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.databases import open_memory
 from tests.engine.world import World
 
 from rota.core.run import Run
@@ -12,12 +13,11 @@ from rota.core.task import Task
 from rota.engine.pruner import Pruner
 from rota.logs import LogName, RunLogs
 from rota.store import deletion, runs
-from rota.store.database import open_sqlite
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         made = World(tmp_path, database)
         yield made
         made.shut()

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook
 from tests.asking import HandClock
+from tests.databases import open_memory
 from tests.factories import make_run, make_task, spec
 from tests.receivers import Receiver, answer, hang, receiving, reset, trickle
 
@@ -30,7 +31,7 @@ from rota.logs import LogName, RunLogs
 from rota.outgoing import Guard, Outgoing
 from rota.senders import WebhookSender
 from rota.store import notifications, outbox, runs, tasks
-from rota.store.database import Connection, Database, open_sqlite
+from rota.store.database import Connection, Database
 from rota.store.outbox import Callback
 from rota.store.runs import NewRun
 from rota.vitals import Vitals
@@ -104,7 +105,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
 
     @asynccontextmanager
     async def staged(scripts: Sequence[Sequence[Any]], forms: dict[str, Form] | None) -> AsyncIterator[Scene]:
-        database = open_sqlite(":memory:", threads=False)
+        database = open_memory()
         async with _all(scripts) as receivers:
             scene = Scene(tmp_path, database, receivers, forms)
             yield scene

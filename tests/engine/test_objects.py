@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.asking import HandClock, make_rota
+from tests.databases import open_memory
 from tests.store.storing import add_ended, add_task
 
 from rota.blobs import LocalBlobs
@@ -18,14 +19,13 @@ from rota.ops.artifacts import Given, Place, add_artifacts
 from rota.ops.context import Rota
 from rota.store import artifacts, retention
 from rota.store.connection import Connection
-from rota.store.database import open_sqlite
 
 DAY_S = 86_400
 
 
 @pytest.fixture
 def rota(tmp_path: Path) -> Iterator[Rota]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         yield make_rota(database, tmp_path)
 
 

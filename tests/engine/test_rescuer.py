@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import pytest
+from tests.databases import open_memory
 from tests.engine.machine import Crash, Work
 from tests.engine.world import World, drive
 
@@ -15,7 +16,7 @@ from rota.core.schedule import CronSchedule, EventSchedule
 from rota.core.task import Task
 from rota.engine.settler import MOST_RESUMES
 from rota.ops import runs as run_ops
-from rota.store.database import Database, open_postgres, open_sqlite
+from rota.store.database import Database, open_postgres
 from rota.store.database import Work as StoreWork
 from rota.store.postgres import PostgresDriver
 from rota.store.tables import TABLES
@@ -28,7 +29,7 @@ EMPTY = f"DO $$ BEGIN {' '.join(f'DELETE FROM {table};' for table in reversed(TA
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Crashes are tested on both. Functions run at once, in this thread."""
     if request.param == "sqlite":
-        with closing(open_sqlite(":memory:", threads=False)) as database:
+        with closing(open_memory()) as database:
             yield database
     else:
         url = request.getfixturevalue("postgres_url")

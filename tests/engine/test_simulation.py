@@ -8,11 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.databases import open_memory
 from tests.depth import examples
 from tests.engine.checker import Broken
 from tests.engine.simulation import Simulation
-
-from rota.store.database import open_sqlite
 
 STEPS = int(os.environ.get("ROTA_SIM_STEPS", "200"))
 
@@ -24,7 +23,7 @@ def seeds() -> range:
 
 @pytest.mark.parametrize("seed", seeds())
 def test_the_promise_is_kept_in_every_life(seed: int, tmp_path: Path) -> None:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         simulation = Simulation(tmp_path, database, seed)
         try:
             simulation.run(STEPS)
@@ -40,7 +39,7 @@ def test_one_seed_is_one_life(tmp_path: Path) -> None:
 
 def _life(folder: Path) -> list[tuple[object, ...]]:
     folder.mkdir()
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         simulation = Simulation(folder, database, 7)
         simulation.run(60)
         simulation.world.shut()

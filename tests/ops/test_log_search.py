@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.asking import HandClock, make_rota, new_actor
+from tests.databases import open_memory
 from tests.depth import examples
 from tests.factories import at, make_id
 from tests.store.storing import add_ended, add_running, add_task
@@ -23,7 +24,7 @@ from rota.logs import LogName
 from rota.ops.context import Rota
 from rota.ops.logsearch import BUDGET_S, MOST_RUNS, SearchPage, SearchPlace, get_line_history, search_logs
 from rota.store import admission, settlement
-from rota.store.database import Connection, open_sqlite
+from rota.store.database import Connection
 from rota.store.settlement import RetrySettlement, Settlement
 
 Found = tuple[str, int, str]
@@ -79,7 +80,7 @@ def test_pages_joined_are_the_whole_list_newest_run_first(logs: list[list[bytes]
         assert [each for page in pages for each in found_in(page)] == expected
         assert all(len(page.hits) == limit for page in pages[:-1])
 
-    with TemporaryDirectory() as folder, closing(open_sqlite(":memory:", threads=False)) as database:
+    with TemporaryDirectory() as folder, closing(open_memory()) as database:
         asyncio.run(ask(make_rota(database, Path(folder))))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.asking import make_rota
+from tests.databases import open_memory
 
 from rota.core.actor import OPERATOR
 from rota.core.errors import Unauthorized
@@ -12,7 +13,6 @@ from rota.ops import users
 from rota.ops.context import Rota
 from rota.ops.passwords import NOBODY, hash_password, is_outdated, verify_password
 from rota.store import users as stored_users
-from rota.store.database import open_sqlite
 
 # "correct horse", as version 0.1 kept it.
 SCRYPT = "$scrypt$ln=14,r=8,p=1$c2FsdHNhbHRzYWx0c2FsdA${derived}"
@@ -65,7 +65,7 @@ def test_a_password_of_version_0_1_is_recognised_and_kept_anew_at_the_next_login
         assert (await users.log_in(rota, "ana", "correct horse")).id == ana.id
         assert await hash_of(rota, ana.id) == after
 
-    rota = make_rota(open_sqlite(":memory:", threads=False), tmp_path)
+    rota = make_rota(open_memory(), tmp_path)
     asyncio.run(talk(rota))
     rota.database.close()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.asking import make_rota
+from tests.databases import open_memory
 from tests.store.storing import add_run, add_task
 
 from rota.core.artifact import MOST_BYTES, Artifact
@@ -17,12 +18,11 @@ from rota.ops.context import Rota
 from rota.runners import Leavings
 from rota.store import artifacts
 from rota.store.connection import Connection
-from rota.store.database import open_sqlite
 
 
 @pytest.fixture
 def rota(tmp_path: Path) -> Iterator[Rota]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         yield make_rota(database, tmp_path)
 
 

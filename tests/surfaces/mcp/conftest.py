@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.asking import make_rota
+from tests.databases import open_memory
 
 from rota.ops.context import Rota
-from rota.store.database import open_sqlite
 
 
 @pytest.fixture
 def rota(tmp_path: Path) -> Iterator[Rota]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         yield make_rota(database, tmp_path)

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.asking import SHELL, client, make_rota, new_run, new_task
+from tests.databases import open_memory
 from tests.depth import examples
 
 from rota.http.routes import Route
 from rota.ops.context import Rota
-from rota.store.database import open_sqlite
 from rota.surfaces import native
 
 WORDS = sorted(
@@ -91,7 +91,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
     async def reload() -> dict[str, Any]:
         return {}
 
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         rota = make_rota(database, tmp_path)
         rota.reload = reload
         yield Target(rota)

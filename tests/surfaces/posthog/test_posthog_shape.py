@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.asking import make_rota
+from tests.databases import open_memory
 from tests.depth import examples
 from tests.surfaces.posthog.projects_asking import Client, People, asked, client, people
 
 from rota.core.actor import OPERATOR
 from rota.ops import keys
 from rota.ops.context import Rota
-from rota.store.database import open_sqlite
 from rota.surfaces import SURFACES, mounted
 from rota.surfaces.posthog import OPS
 from rota.surfaces.posthog.tasks import CREATE, FILTERS
@@ -58,7 +58,7 @@ def test_on_the_main_listener_it_stands_under_its_prefix_and_links_lead_back(rot
 @given(bodies=st.lists(BODIES, min_size=8, max_size=8), queries=st.lists(QUERIES, min_size=8, max_size=8))
 def test_nothing_that_is_sent_is_a_fault_of_the_servers(tmp_path: Any, bodies: list[Any], queries: list[Any]) -> None:
     async def talk() -> None:
-        with closing(open_sqlite(":memory:", threads=False)) as database:
+        with closing(open_memory()) as database:
             async with people(make_rota(database, tmp_path)) as who:
                 task = await who.owner.task()
                 for body, query in zip(bodies, queries, strict=True):

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 from tests.asking import HandClock, make_rota
+from tests.databases import open_memory
 
 from rota.blobs import PREFIX, LocalBlobs, Upload
 from rota.blobs.incoming import FOLDER
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
-from rota.store.database import open_sqlite
 from rota.surfaces import native, storage
 
 KEY, BASE = "tasks/artifacts/task_T/staged/5f0c/a.txt", "http://rota"
@@ -25,7 +25,7 @@ Talk = Callable[[httpx.AsyncClient, Upload], Awaitable[None]]
 
 @pytest.fixture
 def rota(tmp_path: Path) -> Iterator[Rota]:
-    with closing(open_sqlite(":memory:", threads=False)) as database:
+    with closing(open_memory()) as database:
         yield make_rota(database, tmp_path)
 
 
