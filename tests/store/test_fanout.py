@@ -1,12 +1,12 @@
 """Events and the runs they start, in one transaction."""
 
 from tests.factories import NOON, make_id, spec
-from tests.store.storing import add_ended, add_run, add_task
+from tests.store.storing import add_ended, add_run, add_task, add_user
 
 from rota.core.event import MAX_DEPTH, Event
 from rota.core.schedule import EventSchedule
 from rota.core.task import Task
-from rota.store import events, fanout, runs
+from rota.store import events, fanout, runs, tasks, users
 from rota.store.connection import Connection
 from rota.store.waiting import find_occurrence, postpone
 
@@ -49,6 +49,17 @@ def test_a_loop_over_several_tasks_is_refused_too(c: Connection) -> None:
     second = add_ended(c, two, cause_run_id=first.id, depth=1)
     [refused] = fanout.publish_ends(c, [(second, two)], Numbers(), NOON)
     assert (refused.run.task_id, refused.run.reason) == (one.id, "event_loop")
+
+
+def test_the_end_of_a_run_is_told_to_those_who_may_see_it(c: Connection) -> None:
+    ann, bob = add_user(c, "ann"), add_user(c, "bob")
+    root = users.insert_user(c, id=make_id(), name="root", created_at=NOON, rights=("system.root",)).id
+    task = add_task(c, owner_id=ann)
+    for name, owner_id in (("anns", ann), ("bobs", bob), ("roots", root), ("ours", None)):
+        listener(c, name, "run.succeeded", owner_id=owner_id)
+    for owner_id, hearing in ((ann, {"anns", "roots", "ours"}), (bob, {"bobs", "roots", "ours"})):
+        started = fanout.publish_ends(c, [(add_ended(c, task, owner_id=owner_id), task)], Numbers(), NOON)
+        assert {tasks.get_task(c, new.run.task_id).name for new in started} == hearing
 
 
 def test_no_chain_goes_deeper_than_sixteen(c: Connection) -> None:

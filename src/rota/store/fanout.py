@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from rota.core.actor import OPERATOR, Actor
 from rota.core.event import Event, end_topics, refusal
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.store import events, runs, tasks
+from rota.store import events, runs, tasks, users
 from rota.store.database import Connection
 from rota.store.runs import NewRun
 
@@ -28,17 +29,24 @@ def publish(c: Connection, event: Event, ids: IdSource, now: datetime) -> list[N
 
 
 def publish_ends(c: Connection, ended: Sequence[tuple[Run, Task]], ids: IdSource, now: datetime) -> list[NewRun]:
-    """Publish that runs ended, for those whose end some task waits for: one query where nobody does."""
+    """Publish that runs ended, for those whose end some task waits for: one query where nobody does.
+
+    A run's end is told to tasks whose owners may see the run, for it comes with what the run has said.
+    """
     topics = {topic for run, task in ended for topic in end_topics(run.state, task.name)}
     listeners = tasks.list_by_topic(c, sorted(topics)) if topics else []
     if not listeners:
         return []
-    waited_for = {_topic_of(listener) for listener in listeners}
+    actors = _actors(c, listeners)
     started: list[NewRun] = []
-    for event in (event for run, task in ended for event in end_events(run, task, ids, now)):
-        if event.topic in waited_for:
-            events.insert_event(c, event)
-            started += _start(c, event, (task for task in listeners if _topic_of(task) == event.topic), ids, now)
+    for run, task in ended:
+        owner_id = run.owner_id or task.owner_id
+        hearing = [each for each in listeners if (actor := actors[each.owner_id]) and actor.may_see(owner_id)]
+        for event in end_events(run, task, ids, now) if hearing else ():
+            waiting = [each for each in hearing if _topic_of(each) == event.topic]
+            if waiting:
+                events.insert_event(c, event)
+                started += _start(c, event, waiting, ids, now)
     return started
 
 
@@ -98,6 +106,12 @@ def _params(task: Task, event: Event) -> dict[str, Any]:
     at = event.at.isoformat().replace("+00:00", "Z")
     fact = {"id": event.id, "topic": event.topic, "payload": event.payload, "at": at, "actor_id": event.actor_id}
     return {**task.spec.params, "event": fact}
+
+
+def _actors(c: Connection, listeners: Iterable[Task]) -> dict[str | None, Actor | None]:
+    """For whom these tasks act, by their owners: for the installation's that is the operator."""
+    found = {owner_id: users.find_user(c, owner_id) for owner_id in {each.owner_id for each in listeners} if owner_id}
+    return {None: OPERATOR, **{owner_id: user.actor if user else None for owner_id, user in found.items()}}
 
 
 def _topic_of(task: Task) -> str | None:
