@@ -1,11 +1,14 @@
 """Old runs go; live ones never."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engine.machine import Work
 from tests.engine.world import World
+from tests.store.storing import add_ended, add_user
 
 from rota.core.policy import LogLimit, Policy
 from rota.core.run import Run
@@ -130,3 +133,16 @@ def test_pruning_comes_again_in_an_hour(world: World, logs: RunLogs) -> None:
     tick = world.ask(Pruner(world.engine, logs).tick())
     assert tick.next_at is not None
     assert (tick.next_at - world.clock.now()).total_seconds() == 3600
+
+
+def test_whose_run_it_was_is_told_that_it_is_gone(world: World, logs: RunLogs) -> None:
+    ann, bob = (world.write(partial(add_user, name=name)) for name in ("ann", "bob"))
+    task = world.add(owner_id=ann, policy=Policy(keep_runs=1))
+    old, _ = (world.write(lambda c: add_ended(c, task, owner_id=bob)) for _ in range(2))
+
+    async def watched() -> dict[str, Any]:
+        with world.engine.bus.watch() as watcher:
+            await Pruner(world.engine, logs).tick()
+            return (await anext(aiter(watcher))).data
+
+    assert asyncio.run(watched()) == {"run_id": old.id, "owner_id": bob, "task_id": task.id}

@@ -4,14 +4,14 @@ from datetime import datetime
 
 import pytest
 from msgspec.structs import replace
-from tests.factories import NOON, at, make_id, make_notification, make_run
-from tests.store.storing import add_task
+from tests.factories import NOON, at, make_id, make_notification, make_run, spec
+from tests.store.storing import add_task, add_user
 
 from rota.core.errors import NotFound
 from rota.core.notification import Alert, Route, Rules
 from rota.core.run import Run
-from rota.core.task import Task
-from rota.store import alerts, notifications, outbox, telling
+from rota.core.task import Notify, Recipient, Task
+from rota.store import alerts, notifications, outbox, telling, users
 from rota.store.connection import Connection
 
 RULES = Rules(always=("inapp", "ops"), window_s=100, ring=3, budget_s=60)
@@ -52,6 +52,30 @@ def test_a_failure_rings_the_bell_and_goes_out(c: Connection) -> None:
     assert (line.task_name, line.occurrences, line.read_at) == ("dump", [NOON], None)
     (delivery,) = outbox.list_deliveries(c, limit=9)
     assert (delivery.target, delivery.address, delivery.give_up_at) == ("ops", {"notifier": "ops", "to": None}, at(60))
+
+
+def test_what_failed_for_one_user_is_not_told_to_another(c: Connection) -> None:
+    ann, bob = add_user(c, "ann"), add_user(c, "bob")
+    task = add_task(c, owner_id=ann)
+    for number, owner_id in enumerate((ann, bob, ann), start=1):
+        tell(c, task, owner_id=owner_id, error=f"reason {number}")
+    lines = [notifications.list_notifications(c, owner_id=owner_id, limit=9) for owner_id in (ann, bob)]
+    assert [[(line.count, line.body[:8]) for line in found] for found in lines] == [[(2, "reason 3")], [(1, "reason 2")]]
+
+
+def test_those_who_follow_a_shared_task_are_not_told_of_the_runs_of_others(c: Connection) -> None:
+    ann, bob = (add_agent(c, name) for name in ("ann", "bob"))
+    mail = Notify(mail=[Recipient(email="ann@example.com")])
+    task = add_task(c, owner_id=ann, spec=spec(shared=True, notify=mail))
+    for owner_id in (bob, ann):
+        telling.tell_all(c, Rules(), [(failed(task, owner_id=owner_id, attempt=1), task)], Numbers(), NOON)
+    told = [delivery.address for delivery in outbox.list_deliveries(c, limit=9)]
+    assert told[::-1] == [{"url": "http://bob"}, {"url": "http://ann"}, {"mail": "ann@example.com"}]
+
+
+def add_agent(c: Connection, name: str) -> str:
+    agent = users.insert_user(c, id=make_id(), name=name, created_at=NOON, kind="agent", webhook_url=f"http://{name}")
+    return agent.id
 
 
 def test_nothing_is_written_where_nobody_is_to_be_told(c: Connection) -> None:

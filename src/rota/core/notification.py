@@ -177,8 +177,9 @@ def kind_of(run: Run) -> Kind | None:
 
 
 def fingerprint(note: Note) -> str:
-    """Happenings with the same are alike: task, kind and end reason."""
-    return sha256("\x00".join([note.task_id, note.kind, note.run.reason or note.run.state]).encode()).hexdigest()[:32]
+    """Happenings with the same are alike: task, kind, end reason, and whose run it is."""
+    run = note.run
+    return sha256("\x00".join([note.task_id, note.kind, run.reason or run.state, run.owner_id or ""]).encode()).hexdigest()[:32]
 
 
 def absorb(rules: Rules, alert: Alert | None, note: Note) -> tuple[Alert, Note | None]:

@@ -69,13 +69,13 @@ class Pruner:
             if task.spec.policy.keep_runs or task.spec.policy.keep_for_s:
                 by_rule += await self._prune_task(task)
         by_size = await self._prune_to_size()
-        await engine.database.write(lambda c: idempotency.prune_keys(c, now - KEEP_KEYS))
-        await engine.database.write(lambda c: events.prune_events(c, now - KEEP_EVENTS))
-        await engine.database.write(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
-        await engine.database.write(runsecrets.forget_ended)
-        await engine.database.write(lambda c: revocations.prune_revocations(c, now))
-        await engine.database.write(revisions.prune_revisions)
-        await engine.database.write(lambda c: audit.prune_entries(c, now - KEEP_AUDIT))
+        await engine.write_led(lambda c: idempotency.prune_keys(c, now - KEEP_KEYS))
+        await engine.write_led(lambda c: events.prune_events(c, now - KEEP_EVENTS))
+        await engine.write_led(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
+        await engine.write_led(runsecrets.forget_ended)
+        await engine.write_led(lambda c: revocations.prune_revocations(c, now))
+        await engine.write_led(revisions.prune_revisions)
+        await engine.write_led(lambda c: audit.prune_entries(c, now - KEEP_AUDIT))
         self._rules_at = now + PERIOD
         objects = {"objects": await sweep_objects(engine, self._blobs)} if self._blobs is not None else {}
         return {"by_rule": by_rule, "by_size": by_size, **objects}
@@ -116,9 +116,9 @@ class Pruner:
         """`told`: whoever watches knows already."""
         for run in old:
             self._logs.delete(LogName(owners[run.task_id].name, run.created_at, run.id))
-        await self._engine.database.write(lambda c: retention.delete_runs(c, [run.id for run in old]))
+        await self._engine.write_led(lambda c: retention.delete_runs(c, [run.id for run in old]))
         for run in () if told else old:
-            owner_id = owners[run.task_id].owner_id
+            owner_id = run.owner_id or owners[run.task_id].owner_id
             self._engine.bus.publish("run.deleted", {"run_id": run.id, "owner_id": owner_id, "task_id": run.task_id})
 
 

@@ -21,7 +21,7 @@ BRING_BACK = [f"UPDATE {t} SET deleted_at = NULL WHERE {these} AND deleted_at >=
 # A run goes when all of its attempts are deleted; one that keeps some to show stays hidden beside them.
 _GONE = """deleted_at IS NOT NULL AND ended_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.id AND attempts.deleted_at IS NULL)"""
-PURGEABLE = f"SELECT id, task_id, created_at FROM runs WHERE deleted_at <= ? AND {_GONE} ORDER BY deleted_at LIMIT ?"
+PURGEABLE = f"SELECT id, task_id, created_at, owner_id FROM runs WHERE deleted_at <= ? AND {_GONE} ORDER BY deleted_at LIMIT ?"
 NEXT = f"SELECT MIN(deleted_at) FROM runs WHERE {_GONE}"
 
 

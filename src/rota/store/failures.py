@@ -1,4 +1,4 @@
-"""Agents that gave an address are told of their tasks' runs that have failed for good (Ordinaut §2)."""
+"""Agents that gave an address are told of their runs that have failed for good (Ordinaut §2)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,8 +19,8 @@ ADDRESSES = """
 
 
 def tell_agents(c: Connection, changed: Sequence[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
-    """Note the failures among these changes for the agents whose tasks they are. Answers how many deliveries that makes."""
-    failed = [(run, task.owner_id) for run, task in changed if run.state in FAILURES and task.owner_id]
+    """Note the failures among these changes for the agents whose runs they are. Answers how many deliveries that makes."""
+    failed = [(run, owner_id) for run, task in changed if run.state in FAILURES and (owner_id := run.owner_id or task.owner_id)]
     if not failed:
         return 0
     addresses: dict[str, str] = dict(

@@ -18,11 +18,14 @@ LONGEST_SUBJECT = 100
 
 
 def tell_recipients(c: Connection, rules: Rules, changed: Iterable[tuple[Run, Task]], ids: IdSource, now: datetime) -> int:
-    """Note the mails that these changes make. Answers how many; nothing is held back, and a run that never started makes none."""
+    """Note the mails that these changes make. Answers how many; nothing is held back, and a run that never started makes none.
+
+    Whoever starts a task of another's that is shared has a run of their own, and that task's recipients are not told of it.
+    """
     told = [
         _delivery(rules, run, task, each.email, ids.new(), now)
         for run, task in changed
-        if run.state in ENDED and run.attempt > 0
+        if run.state in ENDED and run.attempt > 0 and run.owner_id in (None, task.owner_id)
         for each in task.spec.notify.mail
         if not (each.problems_only and run.state in SUCCESSES)
     ]

@@ -12,8 +12,10 @@ from rota.store.moments import from_us, to_us
 _ENDED = "state NOT IN ('pending', 'running')"
 # The newest run that is one too many.
 SURPLUS = f"SELECT id FROM runs WHERE task_id = ? AND id < '~' AND {_ENDED} ORDER BY id DESC LIMIT 1 OFFSET ?"
-OLDEST_OF_TASK = f"SELECT id, task_id, created_at FROM runs WHERE task_id = ? AND {_ENDED} AND id > '' ORDER BY id LIMIT ?"
-OLDEST = f"SELECT id, task_id, created_at FROM runs WHERE id > '' AND {_ENDED} ORDER BY id LIMIT ?"
+OLDEST_OF_TASK = (
+    f"SELECT id, task_id, created_at, owner_id FROM runs WHERE task_id = ? AND {_ENDED} AND id > '' ORDER BY id LIMIT ?"
+)
+OLDEST = f"{_OLD} WHERE id > '' AND {_ENDED} ORDER BY id LIMIT ?"
 # What the runs came to stays in their slots.
 KEEP_OUTCOME = f"""
     WITH given (id) AS ({{values}})
@@ -31,6 +33,7 @@ class OldRun(Struct, frozen=True):
     id: str
     task_id: str
     created_at: datetime
+    owner_id: str | None = None
 
 
 def prunable(
@@ -66,5 +69,5 @@ def prune_slots(c: Connection, before: datetime) -> int:
 
 
 def old_run(row: Row) -> OldRun:
-    """From a row of id, task and creation."""
-    return OldRun(row[0], row[1], from_us(row[2]))
+    """From a row of id, task, creation and owner."""
+    return OldRun(row[0], row[1], from_us(row[2]), row[3])

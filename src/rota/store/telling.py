@@ -183,5 +183,5 @@ def _flush(c: Connection, rules: Rules, holding: Sequence[Alert], ids: IdSource,
         alerts.upsert_alert(c, after)
         task = about.get(note.task_id)
         if task is not None:
-            _send(c, rules, note, task.owner_id, rules.targets(note.kind, task), ids, now)
+            _send(c, rules, note, note.run.owner_id or task.owner_id, rules.targets(note.kind, task), ids, now)
     return len(holding)

@@ -1,4 +1,4 @@
-"""What an agent's webhook is sent: a run of one of its tasks has failed."""
+"""What an agent's webhook is sent: one of its runs has failed."""
 
 from rota.core.delivery import Delivery
 from rota.http.reply import encode
@@ -16,4 +16,5 @@ def write_notice(c: Connection, delivery: Delivery) -> bytes | None:
     if failed is None or task is None or task.status == "removed":
         return None
     run = translate.run_wire(occurrences.latest_of(c, failed))
-    return encode(wire.Notice(event=FAILED, agent_id=task.owner_id, task_id=task.id, task_title=task.spec.title, run=run))
+    agent_id = failed.owner_id or task.owner_id
+    return encode(wire.Notice(event=FAILED, agent_id=agent_id, task_id=task.id, task_title=task.spec.title, run=run))
