@@ -12,9 +12,8 @@ from rota.store.moments import from_us, to_us
 _ENDED = "state NOT IN ('pending', 'running')"
 # The newest run that is one too many.
 SURPLUS = f"SELECT id FROM runs WHERE task_id = ? AND id < '~' AND {_ENDED} ORDER BY id DESC LIMIT 1 OFFSET ?"
-OLDEST_OF_TASK = (
-    f"SELECT id, task_id, created_at, owner_id FROM runs WHERE task_id = ? AND {_ENDED} AND id > '' ORDER BY id LIMIT ?"
-)
+_OLD = "SELECT id, task_id, created_at, owner_id FROM runs"
+OLDEST_OF_TASK = f"{_OLD} WHERE task_id = ? AND {_ENDED} AND id > '' ORDER BY id LIMIT ?"
 OLDEST = f"{_OLD} WHERE id > '' AND {_ENDED} ORDER BY id LIMIT ?"
 # What the runs came to stays in their slots.
 KEEP_OUTCOME = f"""
