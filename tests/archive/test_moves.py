@@ -8,9 +8,10 @@ import pytest
 from tests.archive.test_backups import digests
 from tests.store.filled import fill
 
-from rota.archive import forget_move, move, refuse_moved
+from rota.archive import move
 from rota.core.errors import Conflict, Unavailable
 from rota.store.database import Database, open_postgres, open_sqlite
+from rota.store.moved import forget_move, refuse_moved
 
 URL = "postgresql://ann:secret@db.example.org/rota"
 

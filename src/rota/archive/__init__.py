@@ -1,7 +1,7 @@
 """An installation as a whole: copied into one file, out of it again, and over to another database."""
 
 from rota.archive.backup import Account, back_up
-from rota.archive.move import Moved, forget_move, move, refuse_moved
+from rota.archive.move import Moved, move
 from rota.archive.restore import restore
 
-__all__ = ["Account", "Moved", "back_up", "forget_move", "move", "refuse_moved", "restore"]
+__all__ = ["Account", "Moved", "back_up", "move", "restore"]

@@ -12,10 +12,10 @@ from rota.store import copying, settings
 from rota.store.connection import Connection, Row
 from rota.store.copying import Digest
 from rota.store.database import Database
+from rota.store.moved import mark_moved, refuse_moved
 
-# In the target: how far the move has come. In the source: where it went.
+# In the target: how far the move has come.
 PROGRESS = "move"
-MOVED_TO = "moved_to"
 
 
 OnPage = Callable[[str, int], object]
@@ -54,21 +54,8 @@ def move(source: Database, target: Database, url: str, on_page: OnPage = _hear_n
     if reached is not None:
         source.run(lambda c: _copy(c, target, reached, on_page), write=False)
         target.run(lambda c: _finish(c, there))
-    source.run(lambda c: settings.upsert_setting(c, MOVED_TO, _where(url)))
+    source.run(lambda c: mark_moved(c, _where(url)))
     return Moved(tables=there)
-
-
-def refuse_moved(c: Connection) -> None:
-    """Raises Conflict for a database that was moved: two would go on from one past."""
-    where = settings.find_setting(c, MOVED_TO)
-    if where is not None:
-        hint = "start with that database; or, if it is to count no more, go on here: rota move --back"
-        raise Conflict(f"this installation was moved to {where}", hint=hint)
-
-
-def forget_move(c: Connection) -> bool:
-    """Let the database be used again. False if it was not moved."""
-    return settings.delete_setting(c, MOVED_TO)
 
 
 def _begin(c: Connection, there: Mapping[str, Digest]) -> Reached | None:

@@ -21,8 +21,9 @@ def command(place: Place, url: str | None, back: bool) -> None:
     Begun before, it goes on where it was. Logs and artifacts stay in the data directory. Afterwards the SQLite file is
     marked, so that no server starts on it by accident.
     """
-    from rota.archive import forget_move, move
+    from rota.archive import move
     from rota.store.database import open_postgres, open_sqlite
+    from rota.store.moved import forget_move
     from rota.store.owner import take_ownership
 
     if (url is None) == (not back):

@@ -9,7 +9,6 @@ import structlog
 from msgspec import Struct
 
 from rota import __version__
-from rota.archive import refuse_moved
 from rota.blobs import build_blobs
 from rota.bus import Bus
 from rota.clock import Clock, SystemClock
@@ -47,6 +46,7 @@ from rota.server.source import Source
 from rota.server.units import Units
 from rota.server.workshop import build_workshop
 from rota.store.database import Database, open_database
+from rota.store.moved import refuse_moved
 from rota.surfaces import build_forms
 from rota.surfaces.runwisp.told import show_run
 from rota.tools import build_toolbox
