@@ -48,7 +48,7 @@ def measure(quick: bool) -> list[Figure]:
     return [
         figure("no-op runs created and drained, SQLite", sqlite, "runs/s", reference=reference,
                reference_name="Huey, SQLite FULL, one worker" if huey else "Huey: only with --peers", judged="ratio", floor=1.0,
-               goal=3.0, note="each with its log file and journal lines; the work is a no-op in the server's own process"),
+               goal=3.0, note="each with its journal lines; the work is a no-op in the server's own process"),
         figure("no-op runs created and drained, PostgreSQL", postgres, "runs/s", note="fsync on; its server on the same 2 cores"),
     ]  # fmt: skip
 

@@ -22,7 +22,7 @@ PGQUEUER = "pgqueuer==0.*"
 
 
 def measure(quick: bool) -> list[Figure]:
-    """Runs per second from the first creation to the last end, each in a worker's process and with a log of its own."""
+    """Runs per second from the first creation to the last end, each in a worker's process."""
     rounds, count = (1, 2000) if quick else (3, 10_000)
     config = write_config()
     with run_server(DURABLE) as server:
@@ -44,7 +44,7 @@ def measure(quick: bool) -> list[Figure]:
 
 def _drained(sqlite: float, postgres: float, peers: list[float]) -> list[Figure]:
     huey, pgqueuer, procrastinate = peers or (None, None, None)
-    note = "each in a worker's process, with its log file and journal lines"
+    note = "each in a worker's process, with its journal lines"
     return [
         figure("no-op module runs created and drained, SQLite", sqlite, "runs/s", reference=huey,
                reference_name="Huey, SQLite FULL, one worker" if huey else "Huey: only with --peers", judged="ratio",

@@ -1,4 +1,4 @@
-"""Durable `sh -c true` runs with a log file each, through the whole server, beside spawn loops that record nothing."""
+"""Durable `sh -c true` runs, output and all, through the whole server, beside spawn loops that record nothing."""
 
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ def measure(quick: bool) -> list[Figure]:
         lambda: rate(count, lambda: run_c(loop, count, 2)),
         lambda: rate(count, lambda: asyncio.run(run_asyncio(count))),
     )
-    title = "durable `sh -c true` runs with a log each"
+    title = "durable `sh -c true` runs"
     references = [
         ("C posix_spawn loop", alone, 0.5, 0.65),
         ("C posix_spawn loop, two at once", paired, None, None),

@@ -129,6 +129,7 @@ def test_a_later_attempt_goes_on_numbering(logs: RunLogs, name: LogName, writer:
 def test_a_log_is_finalized_until_another_attempt_begins(
     logs: RunLogs, name: LogName, writer: LogWriter, reader: LogReader
 ) -> None:
+    writer.write("stdout", b"first\n", 1)
     writer.finalize(1)
     assert reader.page(0, 1).finalized
     again = logs.writer(name, LogLimit())
@@ -145,6 +146,7 @@ def test_a_log_has_one_writer(logs: RunLogs, name: LogName, writer: LogWriter) -
 
 
 def test_files_are_for_the_owner_alone(writer: LogWriter, tmp_path: Path) -> None:
+    writer.write("stdout", b"first\n", 1)
     folder = tmp_path / "logs" / "nightly_backup"
     modes = {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert modes == {0o600}

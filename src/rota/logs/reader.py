@@ -38,7 +38,8 @@ class LogLine(Struct, frozen=True):
 
 
 class LogPage(Struct, frozen=True):
-    """Consecutive lines. `truncated`: it should begin earlier, but those lines are gone. `finalized`: nothing will be added."""
+    """Consecutive lines. `truncated`: it should begin earlier, but those lines are gone. `finalized`: nothing will be added; a
+    log without a line cannot know, its run does."""
 
     lines: list[LogLine]
     first_available: int

@@ -42,7 +42,7 @@ class Segment:
             raise
 
     def mark_ended(self) -> None:
-        """Nothing will be added. An empty file without an index says so by itself: to most runs that print nothing it is all."""
+        """Nothing will be added. An empty file without an index says so by itself."""
         if self._index_fd >= 0:
             self.mark(ENDED)
 
@@ -94,6 +94,11 @@ class Segment:
         with suppress(OSError):
             os.ftruncate(self._data_fd, self.size)
             os.ftruncate(self._index_fd, (self._records + 1) * RECORD_BYTES)
+
+
+def has_log(paths: LogPaths) -> bool:
+    """Whether there is any of the files that a log goes on from."""
+    return any(map(os.path.exists, (paths.data_text, paths.index_text, paths.previous_text)))
 
 
 def open_segment(paths: LogPaths) -> Segment:

@@ -11,7 +11,7 @@ from rota.logs.index import FULL, STREAM_CODES, STREAMS, Stream
 from rota.logs.mask import MaskedStream, Secrets
 from rota.logs.name import LogPaths
 from rota.logs.redraw import Drawn, LiveRegion, Redraw
-from rota.logs.segment import Buffers, Segment, make_folder, open_segment, rotate
+from rota.logs.segment import Buffers, Segment, has_log, make_folder, open_segment, rotate
 from rota.logs.survey import BLOCK_BYTES
 
 PROBE_BYTES = 10 * 1024 * 1024  # free space is looked at this often (RunWisp contract §9.4)
@@ -22,7 +22,8 @@ _SYSTEM = STREAM_CODES["system"]
 
 
 class LogWriter:
-    """Appends to the log of one run, for one attempt. Synchronous; the caller hands in the time.
+    """Appends to the log of one run, for one attempt. Synchronous; the caller hands in the time. The file is made with the
+    first line: a run that says nothing has none.
 
     Nothing that happens to the disk raises: recording stops, `disk_pressure` is set, and it goes on with a note of what was lost
     when the disk does. `overflowed` is set when the limit says that the run must be stopped. `is_drawing` tells that the last
@@ -60,7 +61,9 @@ class LogWriter:
         self.is_drawing = False
         self.overflowed = False
         self.disk_pressure = False
-        self._open()
+        self._is_unmade = not has_log(paths)
+        if not self._is_unmade:
+            self._open(0)
 
     @property
     def lines_written(self) -> int:
@@ -70,7 +73,7 @@ class LogWriter:
     @property
     def is_recording(self) -> bool:
         """Whether what came last was taken, as far as disk and limit go."""
-        return self._segment is not None and not self._discarding
+        return (self._is_unmade or self._segment is not None) and not self._discarding
 
     def write(self, stream: Stream, chunk: bytes, at_ms: int) -> None:
         """Takes what was read from a pipe. `at_ms` is Unix time in milliseconds."""
@@ -130,6 +133,14 @@ class LogWriter:
 
     def _end(self, at_ms: int, *, ended: bool) -> None:
         self.flush(at_ms)
+        if not self._is_unmade:
+            self._end_segment(at_ms, ended=ended)
+        if self._on_close:
+            self._on_close()
+        if self._on_growth:
+            self._on_growth()
+
+    def _end_segment(self, at_ms: int, *, ended: bool) -> None:
         self._resume(at_ms, last=True)
         if ended:
             self._mark_ended()
@@ -138,10 +149,6 @@ class LogWriter:
         if self._segment:
             self._segment.close()
             self._segment = None
-        if self._on_close:
-            self._on_close()
-        if self._on_growth:
-            self._on_growth()
 
     def _tell(self, before: int) -> None:
         if self._on_growth and self.lines_written != before:
@@ -275,7 +282,10 @@ class LogWriter:
             self._segment = None
 
     def _resume(self, at_ms: int, *, last: bool = False) -> Segment | None:
-        """Tries to go on after a pause. At the last chance a shortage is no hindrance: the note is small."""
+        """Makes the file, or tries to go on after a pause. At the last chance a shortage is no hindrance: the note is small."""
+        if self._is_unmade:
+            self._open(at_ms)
+            return self._segment
         if self._segment or (at_ms < self._retry_at_ms and not last):
             return self._segment
         try:
@@ -297,13 +307,14 @@ class LogWriter:
             if self._segment is None:
                 self._lost = lost
 
-    def _open(self) -> None:
+    def _open(self, at_ms: int) -> None:
+        self._is_unmade = False
         try:
             self._segment = open_segment(self._paths)
             if self._segment.full and self._limit.on_full == "kill_task":
                 self._segment = rotate(self._paths, self._segment)  # each attempt has the whole cap
         except OSError:
-            self._pause(0)
+            self._pause(at_ms)
         if self._segment:
             self._fresh = self._segment.size == 0
             self._discarding = self._segment.full and self._limit.on_full == "drop_new"

@@ -124,7 +124,10 @@ class LocalRunner:
         return taken
 
     def acknowledge(self, finished: Iterable[Finished]) -> None:
+        finished = list(finished)
         self._journal(lambda: self._ledger.ended((item.run_id, item.fence) for item in finished))
+        for item in finished:  # a log without a line does not say itself that it has ended: the run does, from now on
+            self.growth.notify(item.run_id)
 
     async def close(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
