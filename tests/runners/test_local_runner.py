@@ -343,14 +343,17 @@ def test_claims_that_come_when_no_descriptor_is_left_end_as_well(tmp_path: Path,
     run(scenario())
 
 
-async def test_who_follows_a_run_that_says_nothing_is_woken_when_its_end_is_stored(tmp_path: Path) -> None:
-    place, claim = Place(tmp_path), make_claim("true")
-    with place.runner.growth.following(claim.run.id) as growth:
-        place.runner.start([claim])
-        finished = await place.wait()
-        await asyncio.sleep(0.05)  # what the end of the log itself has told is past
-        woken = asyncio.create_task(growth.wait())
-        await asyncio.sleep(0)
-        place.runner.acknowledge(finished)
-        await asyncio.wait_for(woken, 1)
-    await place.runner.close(1)
+def test_who_follows_a_run_that_says_nothing_is_woken_when_its_end_is_stored(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        place, claim = Place(tmp_path), make_claim("true")
+        with place.runner.growth.following(claim.run.id) as growth:
+            place.runner.start([claim])
+            finished = await place.wait()
+            await asyncio.sleep(0.05)  # what the end of the log itself has told is past
+            woken = asyncio.create_task(growth.wait())
+            await asyncio.sleep(0)
+            place.runner.acknowledge(finished)
+            await asyncio.wait_for(woken, 1)
+        await place.runner.close(1)
+
+    asyncio.run(scenario())
