@@ -86,10 +86,6 @@ class AgentBench:
                 done = await self._attempt(database, during)
             return done
 
-    def change(self, work: dict[str, Any]) -> None:
-        """Between two attempts."""
-        self.task = replace(self.task, spec=replace(self.task.spec, executor=msgspec.convert(work, Work)))
-
     def _store(self, c: Any) -> None:
         tasks.insert_task(c, self.task)
         runs.insert_runs(c, [self._new])

@@ -121,17 +121,10 @@ def test_a_finished_node_is_not_paid_for_again(tmp_path):
     ]
 
 
-def test_a_run_goes_on_with_the_chain_that_it_has_begun_with(tmp_path):
-    failing = Counting(failures=1)
-    before = chain_of(prompt("One", user="{greeting}", output="one"), prompt("Two", user="2", llm="counting"), returns("one"))
-    bench = AgentBench(tmp_path, {**before, "variables": {"greeting": "old"}}, providers=[failing])
-    after = {**chain_of(returns("greeting")), "variables": {"greeting": "new"}}
-
-    async def change(bench: AgentBench) -> None:
-        bench.change(after)
-
-    done = bench.carry_out(attempts=2, during=change)
-    assert done.outcome.output == {"one": "old"}
+def test_a_run_whose_agent_cannot_be_read_any_more_fails(tmp_path):
+    done = AgentBench(tmp_path, {"kind": "agent"}).carry_out()
+    assert (done.outcome.state, done.outcome.final) == ("failed", True)
+    assert done.logs == ["Error: the agent as it was when this run was started cannot be read any more"]
 
 
 def test_a_model_is_heard_while_it_speaks_and_its_answer_is_one_item(tmp_path):

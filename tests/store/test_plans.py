@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.factories import NOON, at, make_id
+from tests.factories import NOON, at, make_id, make_run, make_task
 from tests.store.storing import add_run, add_task, add_user
 
 from rota.core.states import State
@@ -105,7 +105,7 @@ QUERIES: dict[str, Query] = {
     "live runs of a task and an owner": lambda c: runs.list_runs(
         c, task_id=TASK, owner_id=OWNER, states=["pending", "running"], limit=50
     ),
-    "kept documents": lambda c: revisions.get_revisions(c, [(TASK, 1)]),
+    "kept documents": lambda c: revisions.as_started(c, [(make_run(TASK, task_version=1), make_task(id=TASK, version=2))]),
     "documents nobody needs": revisions.prune_revisions,
     "callbacks of a run": lambda c: outbox.find_addresses(c, [RUN]),
     "deliveries that were dropped": lambda c: outbox.list_dropped(c, [make_id(0)]),

@@ -43,6 +43,23 @@ def test_a_run_of_an_agent_keeps_the_document_it_was_started_from(c: Connection)
     assert told(c, task, first, second, start(c, task)) == ["one", "two", "three"]
 
 
+def test_a_run_of_what_was_an_agent_goes_on_as_one(c: Connection) -> None:
+    task = add_task(c, spec=agent("one"))
+    run = start(c, task)
+    changed = {"name": "a", "executor": {"kind": "shell", "script": "true"}}
+    task = tasks.update_spec(c, task.id, changed, version=1, updated_at=NOON)
+    assert told(c, task, run) == ["one"]
+
+
+def test_a_run_whose_document_cannot_be_read_any_more_has_no_work(c: Connection) -> None:
+    task = add_task(c, spec=agent("one"))
+    run = runs.get_run(c, start(c, task))
+    task = change(c, task, "two")
+    c.run("UPDATE revisions SET doc = ?", ('{"name": "a", "executor": {"kind": "agent", "nodes": [{"type": "gone"}]}}',))
+    [known] = revisions.as_started(c, [(run, task)])
+    assert (known.name, known.spec.executor) == ("a", Agent())
+
+
 def test_a_run_of_another_kind_takes_the_document_as_it_is(c: Connection) -> None:
     task = add_task(c, name="s", spec=spec(name="s", executor=Shell(script="one")))
     run = runs.get_run(c, start(c, task))

@@ -1,14 +1,14 @@
 """Carries a chain of nodes out, one after the other; what is finished is written down and not done, or paid for, again."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-import msgspec
 from msgspec import Struct
 
 from rota.bus import Bus
 from rota.core.agent import chain
-from rota.core.agent.node import Mcp, Node, Nodes, Prompt, Return
+from rota.core.agent.node import Mcp, Node, Prompt, Return
 from rota.core.agent.template import BadTemplate, render
 from rota.core.outcome import Outcome
 from rota.core.pipeline.account import Checkpoint
@@ -23,6 +23,8 @@ from rota.providers import Asked, Completion, ProviderFault, Turn
 from rota.store import outbox, steps
 from rota.store.database import Connection, Database
 from rota.tools import Toolbox, ToolFault
+
+UNREADABLE = "the agent as it was when this run was started cannot be read any more"
 
 
 class Ids(Protocol):
@@ -46,56 +48,44 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     tally: Tally
 
 
-class Started(Struct, frozen=True):
-    """A chain as it was when its first node was finished: a run goes on with that, whatever became of its agent meanwhile."""
-
-    nodes: Nodes
-    variables: dict[str, Any]
-
-
 class Before(Struct, frozen=True):
     """What a run has behind it, and whether somebody is told of its progress."""
 
     done: list[Checkpoint]
-    kept: Any
     is_told: bool
 
 
 async def carry_out_chain(around: Surroundings, context: Context, work: Agent) -> Outcome:
+    """A run goes on with its agent as that was when the run was started; `work` says so, whatever became of it meanwhile."""
     run_id = context.run.id
-
-    def read(c: Connection) -> Before:
-        return Before(steps.list_steps(c, run_id), steps.find_kept(c, run_id), outbox.has_callback(c, run_id))
-
-    before = await around.database.read(read)
+    before = await around.database.read(lambda c: Before(steps.list_steps(c, run_id), outbox.has_callback(c, run_id)))
     log = AgentLog(context)
+    if work.nodes is None:
+        log.say("error", chain.error_line(UNREADABLE))
+        return Outcome(state="failed", error=UNREADABLE, final=True)
     try:
-        started = msgspec.convert(before.kept, Started) if before.kept else Started(work.nodes or [], work.variables)
-        return await ChainAttempt(around, context, log, started, before).outcome()
-    except msgspec.ValidationError as error:
-        log.say("error", chain.error_line("the agent as it was when this run began cannot be read any more"))
-        return Outcome(
-            state="failed", error=f"the agent as it was when this run began cannot be read any more: {error}", final=True
-        )
+        return await ChainAttempt(around, context, log, work.nodes, work.variables, before).outcome()
     finally:
         log.end_words()
 
 
 class ChainAttempt:
-    def __init__(self, around: Surroundings, context: Context, log: AgentLog, started: Started, before: Before) -> None:
+    def __init__(
+        self, around: Surroundings, context: Context, log: AgentLog, nodes: Sequence[Node], given: dict[str, Any], before: Before
+    ) -> None:
         spec, run = context.task.spec, context.run
         self._around = around
         self._context = context
         self._log = log
-        self._started = started
+        self._nodes = nodes
         self._is_told = before.is_told
         self._attempt = DurableAttempt(context, around.database, before.done)
-        first = chain.begin(context.secrets, started.variables, spec.params, run.params)
+        first = chain.begin(context.secrets, given, spec.params, run.params)
         self._variables = chain.replay(first, before.done)
-        log.hide(chain.keys(started.nodes, self._variables))
+        log.hide(chain.keys(nodes, self._variables))
 
     async def outcome(self) -> Outcome:
-        nodes, done = self._started.nodes, len(self._attempt.done)
+        nodes, done = self._nodes, len(self._attempt.done)
         if done:
             self._log.note(f"goes on behind {self._attempt.done[-1].name}: {done} of {len(nodes)} nodes are done")
         for index in range(done, len(nodes)):
@@ -154,8 +144,7 @@ class ChainAttempt:
         step = Checkpoint(
             position=index, name=node.name, status="done", ended_at=self._attempt.now(), output=changed, usage=answer.usage
         )
-        kept = self._started if index == 0 else None
-        await self._attempt.keep(step, kept=kept, also=self._tell if self._is_told else None)
+        await self._attempt.keep(step, also=self._tell if self._is_told else None)
         self._variables |= changed
         self._around.tally.count_tokens(node.llm, answer.usage)
         if self._is_told:

@@ -21,14 +21,12 @@ class DurableAttempt(StoppableAttempt):
         self.done = done
         self._database = database
 
-    async def keep(
-        self, step: Checkpoint, *, kept: Any = None, also: Callable[[Connection, datetime], object] | None = None
-    ) -> None:
+    async def keep(self, step: Checkpoint, *, also: Callable[[Connection, datetime], object] | None = None) -> None:
         """Write a finished step down; `also` in its transaction. Raises StaleFence."""
         run = self._context.run
 
         def write(c: Connection) -> bool:
-            won = steps.insert_step(c, run.id, run.fence, step, kept)
+            won = steps.insert_step(c, run.id, run.fence, step)
             if won and also:
                 also(c, step.ended_at)
             return won

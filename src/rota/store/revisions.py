@@ -1,12 +1,13 @@
 """Earlier documents of tasks whose runs keep what they began with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from rota.core.run import Run
 from rota.core.task import Task, TaskSpec
+from rota.core.work import Agent
 from rota.store.connection import Connection
 
 INSERT = "INSERT INTO revisions (task_id, version, doc) SELECT id, version, doc FROM tasks WHERE id = ? ON CONFLICT DO NOTHING"
@@ -26,21 +27,25 @@ def insert_revision(c: Connection, task_id: str) -> None:
     c.run(INSERT, (task_id,))
 
 
-def get_revisions(c: Connection, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], TaskSpec]:
-    """Those that were kept, by task and version."""
-    found = c.batch(GET, "text bigint", list(set(versions)))
-    return {(task_id, version): _decode(doc) for task_id, version, doc in found}
-
-
 def as_started(c: Connection, begun: Sequence[tuple[Run, Task]]) -> list[Task]:
-    """The tasks as these runs are to know them: with the documents that they were started from, where they keep those."""
-    wanted = {_key(run) for run, task in begun if task.keeps_documents and run.task_version not in (None, task.version)}
-    kept = get_revisions(c, wanted) if wanted else {}
-    return [replace(task, spec=kept[_key(run)]) if _key(run) in kept else task for run, task in begun]
+    """The tasks as these runs are to know them: with the documents that they were started from, where those were kept.
+
+    Where one cannot be read any more, the executor is an agent without any work, which fails.
+    """
+    wanted = {_key(run) for run, task in begun if run.task_version not in (None, task.version)}
+    kept = {(task_id, version): doc for task_id, version, doc in c.batch(GET, "text bigint", list(wanted))} if wanted else {}
+    return [replace(task, spec=_spec(kept[_key(run)], task)) if _key(run) in kept else task for run, task in begun]
 
 
 def _key(run: Run) -> tuple[str, int]:
     return run.task_id, run.task_version or 0
+
+
+def _spec(doc: str, task: Task) -> TaskSpec:
+    try:
+        return _decode(doc)
+    except msgspec.DecodeError:
+        return replace(task.spec, executor=Agent())
 
 
 def prune_revisions(c: Connection) -> int:

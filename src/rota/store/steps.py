@@ -14,15 +14,11 @@ INSERT = """
     WHERE runs.id = ? AND runs.fence = ? AND COALESCE(runs.state, '') = 'running'
     ON CONFLICT (run_id, position) DO NOTHING RETURNING position"""
 LIST = "SELECT position, name, outcome, ended_at FROM steps WHERE run_id = ? ORDER BY position"
-KEPT = "SELECT outcome FROM steps WHERE run_id = ? AND position = 0"
 
 
-def insert_step(c: Connection, run_id: str, fence: int, step: Checkpoint, kept: Any = None) -> bool:
-    """Store a finished step. False if the run is not held with that fence any more, or has the step already.
-
-    kept  with the first step: what its executor needs to go on, which is shown nowhere
-    """
-    outcome = {"status": step.status, "output": step.output, "usage": step.usage or None, "kept": kept}
+def insert_step(c: Connection, run_id: str, fence: int, step: Checkpoint) -> bool:
+    """Store a finished step. False if the run is not held with that fence any more, or has the step already."""
+    outcome = {"status": step.status, "output": step.output, "usage": step.usage or None}
     text = to_text({name: value for name, value in outcome.items() if value is not None or name == "output"})
     return c.row(INSERT, (step.position, step.name, text, to_us(step.ended_at), run_id, fence)) is not None
 
@@ -30,12 +26,6 @@ def insert_step(c: Connection, run_id: str, fence: int, step: Checkpoint, kept: 
 def list_steps(c: Connection, run_id: str) -> list[Checkpoint]:
     """Of one run, in order."""
     return [_step(position, name, from_text(outcome), ended_at) for position, name, outcome, ended_at in c.rows(LIST, (run_id,))]
-
-
-def find_kept(c: Connection, run_id: str) -> Any:
-    """What was kept with the first step of a run; None if there is none."""
-    row = c.row(KEPT, (run_id,))
-    return from_text(row[0]).get("kept") if row else None
 
 
 def _step(position: int, name: str, outcome: dict[str, Any], ended_at: int) -> Checkpoint:
