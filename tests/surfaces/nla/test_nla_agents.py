@@ -39,6 +39,7 @@ def test_what_is_not_given_has_its_default(rota: Rota) -> None:
         ({"id": None}, "id:"),
         ({"name": ""}, "name:"),
         ({"name": 7}, "name:"),
+        ({"name": "Movie\0"}, "name:"),
         ({"description": ""}, "description:"),
         ({"workflow": None}, "workflow:"),
         ({"workflow": {}}, "workflow:"),

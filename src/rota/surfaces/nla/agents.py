@@ -11,7 +11,7 @@ from rota.ops.chains import Draft
 from rota.outgoing import Refused
 from rota.outgoing.address import read_url
 from rota.surfaces.nla import wire
-from rota.surfaces.nla.errors import Unusable
+from rota.surfaces.nla.errors import Unusable, in_their_words
 from rota.surfaces.nla.tasks import FORM
 from rota.surfaces.nla.translate import agent_wire, known_fields, new_task_wire, task_id
 
@@ -31,7 +31,8 @@ async def get_agent(ask: Ask) -> Reply:
 
 async def create_agent(ask: Ask) -> Reply:
     body = read_body(ask.body, wire.NewAgent)
-    chain = await chains.create_chain(ask.rota, ask.actor, body.id, _draft(body))
+    with in_their_words():
+        chain = await chains.create_chain(ask.rota, ask.actor, body.id, _draft(body))
     return created(agent_wire(chain), f"{_root(ask)}/api/v1/agent/{chain.name}")
 
 
@@ -39,7 +40,8 @@ async def update_agent(ask: Ask) -> Reply:
     agent_id, body = ask.path["agent_id"], read_body(ask.body, wire.AgentText)
     if body.id not in (None, agent_id):
         raise Unusable("id: must be that of the path", [Problem("id", "must be that of the path")])
-    chain = await chains.update_chain(ask.rota, ask.actor, agent_id, _draft(body))
+    with in_their_words():
+        chain = await chains.update_chain(ask.rota, ask.actor, agent_id, _draft(body))
     return created(agent_wire(chain), f"{_root(ask)}/api/v1/agent/{chain.name}")
 
 
@@ -48,9 +50,10 @@ async def delete_agent(ask: Ask) -> Reply:
 
 
 async def run_agent(ask: Ask) -> Reply:
-    body = read_body(ask.body, wire.RunBody)
+    agent_id, body = ask.path["agent_id"], read_body(ask.body, wire.RunBody)
     callback = _target(body.callback)
-    run, task = await chains.start_chain(ask.rota, ask.actor, ask.path["agent_id"], body.input, callback=callback, form=FORM)
+    with in_their_words():
+        run, task = await chains.start_chain(ask.rota, ask.actor, agent_id, body.input, callback=callback, form=FORM)
     return created(new_task_wire(run, task, callback), f"{_root(ask)}/api/v1/task/{task_id(run.id)}")
 
 

@@ -1,8 +1,10 @@
 """Errors as NLA words them: `{"message"}`, and 400 for whatever cannot be used (contract §9)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
-from rota.core.errors import Invalid, RotaError
+from rota.core.errors import Invalid, Problem, RotaError
 from rota.http.errors import Headers
 from rota.http.reply import Reply, encode
 from rota.surfaces.nla.wire import Refusal
@@ -25,6 +27,15 @@ class Unusable(Invalid):
     """A body in which something is wrong; its locations are in the words of this API already."""
 
 
+@contextmanager
+def in_their_words() -> Iterator[None]:
+    """What is wrong with a task is wrong with the agent or its run that was sent: Invalid becomes Unusable."""
+    try:
+        yield
+    except Invalid as error:
+        raise Unusable(error.message, [Problem(_placed(each.location), each.message) for each in error.problems]) from None
+
+
 def render(error: RotaError, status: int, headers: Headers) -> Reply:
     status = STATUS.get(error.code, status)
     if status == HTTPStatus.UNAUTHORIZED:
@@ -37,8 +48,7 @@ def _words(error: RotaError, status: int) -> str:
         return UNEXPECTED
     if not isinstance(error, Invalid) or not error.problems:
         return error.message
-    place = isinstance(error, Unusable)
-    return "; ".join(f"{each.location if place else _placed(each.location)}: {each.message}" for each in error.problems)
+    return "; ".join(f"{each.location.removeprefix('body.')}: {each.message}" for each in error.problems)
 
 
 def _placed(location: str) -> str:
