@@ -44,7 +44,7 @@ class Result(Struct):
 
 
 class Wish(Struct):
-    """stop_at: a stop of `cause` is asked for when the log has this many lines."""
+    """stop_at: a stop of `cause` is asked for when the log has this many lines. again: a result whose run is tried once more."""
 
     params: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +52,7 @@ class Wish(Struct):
     stop_at: int | None = None
     cause: StopCause = "cancel"
     task: Task | None = None
+    again: Result | None = None
 
 
 class Workshop:
@@ -70,7 +71,7 @@ class Workshop:
         number = IDS.new()
         work = Module(module=module)
         task = asked.task or make_task(spec=spec(name=f"job-{number}", executor=work, policy=policy), id=number)
-        run = await self.database.write(lambda c: _begin(c, task, asked))
+        run = asked.again.run if asked.again else await self.database.write(lambda c: _begin(c, task, asked))
         logs, name = RunLogs(self.folder / "logs"), LogName(task.name, run.created_at, run.id)
         stop, pids, delivered = StopRequest(), [0], [0]
         log = logs.writer(name, policy.log, [], on_growth=lambda: grown())

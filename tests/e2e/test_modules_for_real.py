@@ -12,7 +12,7 @@ from rota.process.table import find_process
 pytestmark = pytest.mark.e2e
 
 OWN = """
-import os, time
+import os, re, time
 import rota
 
 @rota.module
@@ -25,12 +25,20 @@ def holds(ctx, deaf: bool = False):
     while not os.path.exists(os.environ["WITNESS"] + "/go"):
         time.sleep(0.05) if deaf else ctx.sleep(0.05)
     return ctx.state["runs"]
+
+@rota.module
+def grips():
+    with open(os.environ["WITNESS"] + "/pid", "w") as file:
+        file.write(str(os.getpid()))
+    re.match("(a+)+b", "a" * 60)  # takes years, in which no other thread has its turn
 """
 SETTINGS = """
 [modules]
 paths = ["./own.py", "./broken.py"]
 [tasks.holds]
 executor = {{ kind = "module", module = "holds", params = {{ deaf = {deaf} }} }}
+[tasks.grips]
+executor = {{ kind = "module", module = "grips" }}
 """
 
 
@@ -46,6 +54,13 @@ def test_a_killed_server_leaves_no_worker_and_its_run_is_told_as_crashed(make_se
     again, _ = start(server)
     run = server.until_state(again)
     assert (run["state"], run["output"]) == ("succeeded", 2)
+
+
+def test_a_worker_that_cannot_look_goes_with_its_server_too(make_server: MakeServer) -> None:
+    server = begin(make_server, "false")
+    _, pid = start(server, "grips")
+    server.kill()
+    until(lambda: not is_alive(pid))
 
 
 def test_a_killed_worker_fails_its_run_and_nothing_else(make_server: MakeServer) -> None:
@@ -80,11 +95,11 @@ def begin(make_server: MakeServer, deaf: str) -> ServerProcess:
     return server
 
 
-def start(server: ServerProcess) -> tuple[str, int]:
+def start(server: ServerProcess, task: str = "holds") -> tuple[str, int]:
     """A run that has begun, and the process that works on it."""
     pid_file = server.folder / "pid"
     pid_file.unlink(missing_ok=True)
-    run_id = server.run("holds")
+    run_id = server.run(task)
     return run_id, int(until(lambda: pid_file.read_text() if pid_file.exists() else None))
 
 

@@ -98,6 +98,20 @@ def test_one_that_looks_stops_when_it_is_asked_and_its_worker_goes_on(
     assert first.texts("stderr") == []
 
 
+@pytest.mark.parametrize("module", ["holds", "waits"])
+def test_the_next_try_of_a_run_that_was_stopped_is_not_stopped_by_that(tmp_path: Path, module: str) -> None:
+    text = COOPERATES.replace("60", "0.3").replace('open(begun, "w").close()', 'ctx.info("begun")')
+    params = {"begun": ""} if module == "holds" else {}
+
+    async def work(shop: Workshop) -> tuple[Result, Result]:
+        first = await shop.run(module, params=params, stop_at=1, cause="timeout", policy={"stop": LONG})
+        return first, await shop.run(module, again=first, task=first.task)
+
+    first, second = at_work(tmp_path, text, work)
+    assert (first.outcome.state, first.pid) == ("timed_out", second.pid)
+    assert (second.outcome.state, second.outcome.error) == ("succeeded", None)
+
+
 def test_one_that_does_not_look_is_killed_after_the_grace_and_the_next_run_has_another_worker(tmp_path: Path) -> None:
     async def work(shop: Workshop) -> tuple[Result, Result]:
         return await shop.run("stubborn", stop_at=1), await shop.run("stubborn", stop_at=1)

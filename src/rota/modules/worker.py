@@ -39,6 +39,7 @@ from rota.modules.source import BrokenSource, Source, load_source
 from rota.modules.surroundings import Surroundings
 
 CHANNEL = 3
+PR_SET_PDEATHSIG = 1
 READ_BYTES = 256 * 1024
 # Of a traceback the end, which says what happened.
 MOST_TRACE_CHARACTERS = 64 * 1024
@@ -76,6 +77,7 @@ class Link:
                 self._current = None
 
     def _read(self) -> None:
+        _die_with_server()
         frames = Frames()
         try:
             with suppress(OSError):
@@ -88,6 +90,7 @@ class Link:
     def _take(self, message: ToWorker) -> None:
         match message:
             case Start():
+                self._to_stop = ""  # what was stopped may be tried again
                 self.starts.put(message)
             case State():
                 self.states.put(message.state)
@@ -290,6 +293,13 @@ def _has_children() -> bool:
             return bool(children.read(1))
     except OSError:  # a kernel that does not tell
         return False
+
+
+def _die_with_server() -> None:
+    """Also where a module holds the interpreter, so that nothing here can see the socket's end."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def main() -> None:
