@@ -309,3 +309,51 @@ def test_no_text_does_anything_but_become_text_or_be_refused(text: str) -> None:
     except (BadTemplate, BadCondition) as error:
         assert str(error)
     assert all(problem.location.startswith("steps.0.") for problem in problems)
+
+
+@pytest.mark.parametrize("text", ["${" * 100_000, "${a" * 100_000, "\\${" * 100_000, "a} ${" + "${" * 100_000])
+def test_text_that_only_looks_like_templates_is_passed_over_at_once(text: str) -> None:
+    assert list(find_templates(text, "with")) == []
+    assert render(text, CONTEXT) == text.replace("\\${", "${")
+
+
+@pytest.mark.parametrize("text", ["'\\" * 4900, "`\\" * 4900, '"\\' * 4900, "a." * 4900 + "a", "(" * 4900, "a" * 10_001])
+def test_an_expression_that_is_hard_to_read_is_refused_at_once(text: str) -> None:
+    with pytest.raises(BadExpression):
+        parse(text)
+    with pytest.raises(BadCondition) as refused:
+        holds(text, CONTEXT)
+    assert len(str(refused.value)) < 1000 + len(text)
+
+
+@pytest.mark.parametrize("text", ["`abc", "`ab\\`", "a == `1", "'abc", "'ab\\"])
+def test_a_quote_without_an_end_is_refused(text: str) -> None:
+    with pytest.raises(BadExpression):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "|".join(["[@,@]"] * 40),
+        "|".join(["[@,@][]"] * 40),
+        "join(params.wide, params.many)",
+        "to_string(" + "|".join(["[@,@]"] * 40) + ")",
+    ],
+)
+def test_an_expression_that_doubles_what_it_reads_over_and_over_is_stopped(bomb: str) -> None:
+    context = {"params": {"wide": "x" * 10_000, "many": ["y"] * 10_000}}
+    with pytest.raises(BadTemplate, match="more than can be handled"):
+        render("${" + bomb + "}", context)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_templates_that_come_to_too_much_together_are_stopped(typed: bool) -> None:
+    context = {"params": {"wide": "x" * 1_000_000}}
+    with pytest.raises(BadTemplate, match="more than can be handled"):
+        render(["${params.wide}"] * 1000, context, typed=typed)
+
+
+def test_a_pipeline_with_more_expressions_than_can_be_read_is_refused() -> None:
+    steps = [Step(uses="noop", with_={str(n): "${params." + "a" * 100 + str(n) + "}" for n in range(2000)})]
+    assert [problem.location for problem in check(steps)] == ["steps"]

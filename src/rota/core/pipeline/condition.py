@@ -4,14 +4,13 @@ import json
 import re
 from typing import Any
 
-from rota.core.pipeline.expression import BadExpression, Expression, parse
+from rota.core.pipeline.expression import QUOTED, BadExpression, Expression, check_length, parse, shortened
 
 COMPARATORS = ("==", "!=", "<=", ">=", "<", ">")
 WORDS = ("true", "false", "null")
 # As `expression.TOKEN`, with comparators, numbers and names as wholes.
 TOKEN = re.compile(
-    r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|==|!=|<=|>=|<|>"""
-    r"""|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|\s+|.""",
+    QUOTED + r"""|==|!=|<=|>=|<|>|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|\s+|.""",
     re.DOTALL,
 )
 NUMBER = re.compile(r"-?\d")
@@ -36,6 +35,7 @@ def parse_condition(text: str) -> Expression:
     Raises BadCondition.
     """
     try:
+        check_length(text)
         return parse(with_bare_literals(unwrapped(text)))
     except BadExpression as error:
         raise _bad(text, error) from None
@@ -71,4 +71,4 @@ def _is_literal(before: str, token: str, after: str) -> bool:
 
 
 def _bad(text: str, error: Exception) -> BadCondition:
-    return BadCondition(f"Failed to evaluate condition '{text}': {error}")
+    return BadCondition(f"Failed to evaluate condition '{shortened(text)}': {error}")

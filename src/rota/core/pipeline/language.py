@@ -11,6 +11,9 @@ from rota.core.pipeline.condition import BadCondition, holds, parse_condition
 from rota.core.pipeline.expression import Expression
 from rota.core.pipeline.template import BadTemplate, find_templates, parse_template, render
 
+# Of all expressions of a pipeline: reading them takes the server's time.
+MOST_CHARACTERS = 200_000
+
 Word = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
 
 
@@ -41,6 +44,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
     A condition is written without `${}`, or as a whole in it. Beside a comparator 25, true, false and null may stand bare;
     elsewhere, and for other literals, `` `25` ``, `` `sunny` `` and 'sunny'. A number is neither above nor below a text.
+
+    One expression has 10,000 characters at most, all of a pipeline 200,000, and what they come to is limited as well.
     """
 
     id: Word | None = None
@@ -85,6 +90,10 @@ def step_id(step: Step, index: int) -> str:
 
 def check(steps: Sequence[Step]) -> list[Problem]:
     """What is wrong with a pipeline, whatever it is given: at locations such as `steps.2.with.url`."""
+    length = sum(len(text) for step in steps for _, text in find_templates(step.with_, "with"))
+    length += sum(len(step.if_ or "") for step in steps)
+    if length > MOST_CHARACTERS:
+        return [Problem("steps", f"its templates and conditions have more than {MOST_CHARACTERS} characters altogether")]
     problems: list[Problem] = []
     saved: set[str] = set()
     later = {step.save_as for step in steps if step.save_as}
