@@ -70,6 +70,7 @@ class Bench:
 
     def __init__(self, folder: Path, pipeline: Sequence[dict[str, Any]], *, tools: Sequence[Tool] = (), **fields: Any) -> None:
         self.stop = StopRequest()
+        self.took_s: list[float] = []
         self.platform: Platform = NoPlatform()
         self.secrets: dict[str, str] = fields.pop("secrets", {})
         self.waiting: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -111,7 +112,7 @@ class Bench:
         )  # fmt: skip
         pool = Pool(PoolRules(), inherited(os.environ))
         modules = ModuleExecutor(self._modules, pool, database)
-        executor = PipelineExecutor(database, self._tools, self.platform, modules, draw=lambda: 0.0)
+        executor = PipelineExecutor(database, self._tools, self.platform, modules, lambda: 0.0, self.took_s.append)
         helper = asyncio.ensure_future(during(self)) if during else None
         try:
             outcome = await executor.execute(context)

@@ -26,12 +26,15 @@ class Vitals(Struct):
     """Counters since the start of this server, and what stands at this moment.
 
     problems  name of a part -> what is wrong with it now; empty when all is well
+    notes     the same of what should be looked at, and keeps nothing from working
     lag_s     how late the scheduler handled the last slot, in seconds
+    steps     how long finished steps of pipelines took, retries inside them included
     tokens    what models took, by provider and kind (`input_tokens`, `output_tokens`)
     """
 
     started_at: datetime
     problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     ended: Counter[State] = field(default_factory=Counter)
     started: int = 0
     fired: int = 0
@@ -40,6 +43,7 @@ class Vitals(Struct):
     waiting: int = 0
     lag_s: float = 0.0
     durations: Histogram = field(default_factory=Histogram)
+    steps: Histogram = field(default_factory=Histogram)
     tokens: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_tokens(self, provider: str, usage: dict[str, int]) -> None:

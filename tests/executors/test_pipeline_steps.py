@@ -43,6 +43,13 @@ def test_the_quick_start_pipeline_does_what_it_says(tmp_path):
     assert (done.summary["executed_steps"], done.summary["skipped_steps"], done.summary["success"]) == (2, 1, True)
 
 
+def test_each_finished_step_is_measured_and_a_skipped_one_is_not(tmp_path):
+    bench = Bench(tmp_path, QUICK_START, params={"user": "Ana"})
+    bench.carry_out()
+    assert len(bench.took_s) == 2
+    assert all(took_s >= 0 for took_s in bench.took_s)
+
+
 def test_an_empty_pipeline_succeeds(tmp_path):
     assert pipe(tmp_path).outcome.state == "succeeded"
 

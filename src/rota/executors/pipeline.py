@@ -32,7 +32,10 @@ STOPPED: dict[StopCause, str] = {"cancel": "Canceled", "timeout": "TimedOut"}
 
 
 class PipelineExecutor:
-    """Durable: each finished step is a row, conditional on the run's fence, before the next one begins."""
+    """Durable: each finished step is a row, conditional on the run's fence, before the next one begins.
+
+    observe  hears how many seconds each finished step took
+    """
 
     kind = "pipeline"
     is_durable = True
@@ -44,16 +47,20 @@ class PipelineExecutor:
         platform: Platform,
         modules: ModuleExecutor,
         draw: Callable[[], float] = random.random,
+        observe: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._toolbox = toolbox
         self._platform = platform
         self._modules = modules
         self._draw = draw
+        self._observe = observe
 
     async def execute(self, context: Context) -> Outcome:
         done = await self._database.read(lambda c: steps.list_steps(c, context.run.id))
-        progress = Progress(context, done, self._database, self._toolbox, self._platform, self._modules, self._draw)
+        progress = Progress(
+            context, done, self._database, self._toolbox, self._platform, self._modules, self._draw, self._observe
+        )  # fmt: skip
         return await progress.outcome()
 
 
@@ -69,6 +76,7 @@ class Progress:
         platform: Platform,
         modules: ModuleExecutor,
         draw: Callable[[], float],
+        observe: Callable[[float], None],
     ) -> None:
         work = context.task.spec.executor
         assert isinstance(work, Pipeline)  # noqa: S101  the runner looked at the kind
@@ -80,6 +88,7 @@ class Progress:
         self._platform = platform
         self._modules = modules
         self._draw = draw
+        self._observe = observe
         began_at = context.run.started_at or datetime.fromtimestamp(context.now_ms() / 1000, UTC)
         self._began_ms = began_at.timestamp() * 1000
         self._seen = context_of(context.task, context.run, work.params, began_at)
@@ -120,7 +129,8 @@ class Progress:
         start = loop.time()
         output = await self._persistently(step, index)
         await self.finish(step, index, "done", output)
-        self._context.note(f"step {name}: done in {loop.time() - start:.3f} s")
+        self._observe(took_s := loop.time() - start)
+        self._context.note(f"step {name}: done in {took_s:.3f} s")
 
     def _runs(self, step: Step) -> bool:
         try:

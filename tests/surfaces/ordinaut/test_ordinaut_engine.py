@@ -62,6 +62,7 @@ def test_4_the_quick_start_runs_and_skips_and_renders_what_is_missing_as_null(tm
         assert (output["_task_id"], output["_task_title"], output["params"]) == (task["id"], "Say hello", {"user": "Ana"})
         assert await who.owner.get(f"/runs/{run['id']}") == await who.owner.get(f"/runs/task/{task['id']}/latest") == run
         assert (await who.owner.get(f"/tasks/{task['id']}"))["last_run"]["id"] == run["id"]
+        assert "orchestrator_step_duration_seconds_count 3" in (await who.nobody.get("/metrics")).text
 
     served(tmp_path, talk)
 

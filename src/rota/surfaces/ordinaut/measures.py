@@ -24,6 +24,8 @@ def metrics_text(vitals: Vitals, load: Load, made: Iterable[Made], meters: Meter
         *(f'orchestrator_runs_total{{status="{status}"}} {count}' for status, count in ended.items()),
         *family("orchestrator_task_duration_seconds", "histogram", "How long runs took."),
         *buckets("orchestrator_task_duration_seconds", vitals.durations),
+        *family("orchestrator_step_duration_seconds", "histogram", "How long finished steps of pipelines took."),
+        *buckets("orchestrator_step_duration_seconds", vitals.steps),
         *_gauge("orchestrator_due_work_queue_depth", "Runs that wait.", load.live.get("pending", 0)),
         *_gauge("orchestrator_scheduler_lag_seconds", "How late the last slot was handled.", vitals.lag_s),
         *_gauge("orchestrator_active_workers", "Execution slots that are busy.", vitals.running),
