@@ -9,6 +9,8 @@ from rota.outgoing import Outgoing, Streamed
 
 # A server may hold a response open for events that come when they come.
 IDLE_S = 300.0
+# An answer, or a stream of events, is read up to here.
+MOST_BYTES = 32 * 1024 * 1024
 # Written by the call itself.
 OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 
@@ -28,7 +30,9 @@ class _Transport(httpx2.AsyncBaseTransport):
         headers = {name: value for name, value in request.headers.items() if name.lower() not in OWN_HEADERS}
         calling = self._outgoing.stream(request.method, str(request.url), headers, await request.aread(), idle_s=IDLE_S)
         answer = await stack.enter_async_context(calling)
-        return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer, stack))
+        # None was asked for, and a little of one can hold any amount.
+        told = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+        return httpx2.Response(answer.status, headers=told, stream=_Body(answer, stack))
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -39,7 +43,11 @@ class _Body(httpx2.AsyncByteStream):
         self._stack = stack
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
         async for chunk in self._answer.chunks():
+            received += len(chunk)
+            if received > MOST_BYTES:
+                raise httpx2.ReadError(f"the answer is larger than {MOST_BYTES} bytes")
             yield chunk
 
     async def aclose(self) -> None:
