@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
+from rota.core.errors import Conflict
+
 
 class Entry(Struct, frozen=True):
     """One thing of a tree.
@@ -37,8 +39,10 @@ def walk(folder: int, exclude: Sequence[str] = ()) -> Iterator[Entry]:
     """Everything below, folders before what is in them, in the order of names. What goes away meanwhile is left out.
 
     exclude  patterns of names (`*.tmp`) or of paths below (`cache/*`); with a folder goes what is in it
+
+    Raises Conflict for a folder that cannot be read: nobody is to believe that all is there.
     """
-    for top, folders, files, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+    for top, folders, files, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False, onerror=_refuse):
         above = "" if top == "." else f"{top.removeprefix('./')}/"
         folders.sort()
         for name in sorted([*folders, *files]):
@@ -60,6 +64,11 @@ def is_excluded(path: str, exclude: Sequence[str]) -> bool:
 def _is_left_out(path: str, exclude: Sequence[str]) -> bool:
     name = path.rpartition("/")[2]
     return any(fnmatchcase(name, each) or fnmatchcase(path, each) for each in exclude)
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise Conflict(f"the folder {error.filename} cannot be read: {error.strerror}")
 
 
 def _look(name: str, folder: int) -> os.stat_result | None:
