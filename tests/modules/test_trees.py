@@ -30,7 +30,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_not_passed_over(tmp_path: Path
     (tmp_path / "shut").mkdir(mode=0)
     folder = os.open(tmp_path, os.O_RDONLY)
     try:
-        with without_privileges(), pytest.raises(Conflict, match="^the folder shut cannot be read: Permission denied$"):
+        with without_privileges(), pytest.raises(Conflict, match=r"^the folder shut cannot be read: Permission denied$"):
             list(walk(folder))
         with without_privileges():
             assert [entry.path for entry in walk(folder, ["shut"])] == ["open"]
