@@ -3,6 +3,7 @@
 import pytest
 
 from rota.cli.agent import Narrator
+from rota.core.agent import journal
 
 
 def entry(text: str) -> dict[str, str]:
@@ -28,3 +29,14 @@ def test_how_far_it_is_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None
         show(part)
     told = capfd.readouterr()
     assert (told.out, told.err.splitlines()) == ("", ["A: Running", "Response: whole", "Error: none", "a note"])
+
+
+def test_a_long_answer_is_one_item_and_shown_once(capfd: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 25_000
+    pieces = [{"stream": "entry", "text": text} for text in journal.encode("info", f"Response: {long}").decode().splitlines()]
+    assert len(pieces) > 1
+    show = Narrator()
+    for part in (*pieces, entry("B: Running"), {"stream": "stdout", "text": long}, *pieces, entry("C: Running")):
+        show(part)
+    told = capfd.readouterr()
+    assert (told.out, told.err.splitlines()) == (f"{long}\n", [f"Response: {long}", "B: Running", "C: Running"])

@@ -29,5 +29,11 @@ def test_an_item_that_is_not_whole_yet_is_not_told():
     assert list(journal.decode(lines[:-1])) == ["before"]
 
 
+def test_an_item_that_a_crash_cut_short_is_not_mixed_with_what_follows():
+    cut = lines_of("x" * 25_000)
+    assert list(journal.decode([*cut[:-1], *lines_of("again", "y" * 25_000)])) == ["again", "y" * 25_000]
+    assert list(journal.decode([*cut[1:], *lines_of("again")])) == ["again"]
+
+
 def test_a_person_reads_an_item_without_its_brackets():
     assert plain(lines_of("Ask: Running")[0]) == "info Ask: Running"

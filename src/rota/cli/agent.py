@@ -72,11 +72,12 @@ class Narrator:
         if stream in ("stdout", None):
             self._say(line["text"], is_whole=stream is not None)
             return
-        text = _told(line)
-        if self._heard and text.startswith("Response: "):
+        entry = _entry(line)
+        text, is_rest = str(entry.get("msg", "")), bool(entry.get("part"))
+        if self._heard and (is_rest or text.startswith("Response: ")):
             return
         self._heard = False
-        print(text, file=sys.stderr, flush=True)
+        print(text, end="" if entry.get("more") else "\n", file=sys.stderr, flush=True)
 
     def _say(self, text: str, *, is_whole: bool) -> None:
         """A line, or what there is of it so far."""
@@ -86,8 +87,9 @@ class Narrator:
         print(new, end="\n" if is_whole else "", flush=True)
 
 
-def _told(line: Line) -> str:
+def _entry(line: Line) -> dict[str, Any]:
+    """What a line says; `part` and `more` where an item is several."""
     from rota.core.entry import decode_entry
 
     entry = decode_entry(line["text"]) if line["stream"] == "entry" else None
-    return str(line["text"] if entry is None else entry.get("msg", ""))
+    return {"msg": line["text"]} if entry is None else entry
