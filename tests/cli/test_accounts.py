@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from rota.core.errors import Unauthorized
 from rota.ops.keys import find_actor
 from rota.ops.secrets import hash_secret
 from rota.ops.users import log_in
@@ -79,6 +80,27 @@ def test_a_key_can_be_limited_to_scopes_and_a_project(told: Told, world: Any) ->
     actor = world.ask(lambda rota: find_actor(rota, "posthog", hash_secret(key["secret"])))
     assert actor.scopes == frozenset({"task:read", "task:write"})
     assert actor.project_ids == frozenset({project["id"]})
+
+
+@pytest.mark.parametrize("by", ["id", "secret"])
+def test_a_key_that_was_taken_back_is_good_for_nothing(call: Call, told: Told, world: Any, by: str) -> None:
+    told("user", "add", "ada")
+    key = told("key", "add", "--user", "ada", "--for", "native", "--json")
+    how: Any = {
+        "id": lambda: call("key", "revoke", key["id"]),
+        "secret": lambda: call("key", "revoke", "--secret-stdin", stdin=key["secret"]),
+    }
+    assert how[by]().exit_code == 0
+    with pytest.raises(Unauthorized):
+        world.ask(lambda rota: find_actor(rota, "native", hash_secret(key["secret"])))
+    again = how[by]()
+    assert (again.exit_code, "taken back before" in again.stderr) == (2, True)
+
+
+def test_a_key_to_take_back_is_named_in_one_way(call: Call) -> None:
+    assert call("key", "revoke").exit_code == 2
+    assert call("key", "revoke", "x", "--secret-stdin", stdin="y").exit_code == 2
+    assert call("key", "revoke", "--secret-stdin", stdin="").exit_code == 2
 
 
 def test_a_key_for_an_unknown_user_is_refused(call: Call) -> None:

@@ -3,9 +3,11 @@
 import click
 
 from rota.cli.command import with_place
+from rota.cli.errors import Failure
 from rota.cli.output import show_json
 from rota.cli.place import Place
 from rota.cli.storage import ask
+from rota.cli.user import read_line
 from rota.core.actor import KEY_KINDS, OPERATOR
 
 
@@ -33,3 +35,22 @@ def add(place: Place, user: str, kind: str, scopes: tuple[str, ...], project_id:
         show_json({"id": key.id, "user_id": key.user_id, "for": key.kind, "secret": key.secret})
     else:
         print(key.secret)
+
+
+@group.command("revoke")
+@click.argument("key_id", metavar="[ID]", required=False)
+@click.option("--secret-stdin", is_flag=True, help="Read the secret of the key from stdin, its first line.")
+@with_place
+def revoke(place: Place, key_id: str | None, secret_stdin: bool) -> None:
+    """Take a key back, by its ID (`rota key add --json` shows it) or by its secret. It stops working within a second."""
+    from rota.ops.keys import revoke_key, revoke_secret
+
+    if (key_id is not None) == secret_stdin:
+        raise Failure("name the key by its id, or give its secret with --secret-stdin", code="usage")
+    if key_id is not None:
+        is_revoked = ask(place, lambda rota: revoke_key(rota, OPERATOR, key_id))
+    else:
+        secret = read_line("secret")
+        is_revoked = ask(place, lambda rota: revoke_secret(rota, OPERATOR, secret))
+    if not is_revoked:
+        raise Failure("there is no such key, or it was taken back before", code="not_found")

@@ -27,14 +27,14 @@ def add(place: Place, name: str, email: str | None, rights: tuple[str, ...], pas
     """Make a user and print {"id", "name"}."""
     from rota.ops.users import add_user
 
-    password = read_password() if password_stdin else None
+    password = read_line("password") if password_stdin else None
     user = ask(place, lambda rota: add_user(rota, OPERATOR, name, email=email, rights=rights, password=password))
     show_line({"id": user.id, "name": user.name})
 
 
-def read_password() -> str:
+def read_line(what: str) -> str:
     """The first line of stdin. Raises Failure when there is none: a forgotten pipe must not make an empty password."""
-    password = sys.stdin.readline().rstrip("\r\n")
-    if not password:
-        raise Failure("no password came on stdin", code="usage")
-    return password
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise Failure(f"no {what} came on stdin", code="usage")
+    return line

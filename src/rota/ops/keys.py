@@ -67,6 +67,18 @@ async def revoke_key(rota: Rota, actor: Actor, key_id: str) -> bool:
     return await rota.database.write(lambda c: credentials.revoke(c, key_id, now))
 
 
+async def revoke_secret(rota: Rota, actor: Actor, secret: str) -> bool:
+    """The same for whoever has the secret and not the id of its key."""
+    actor.require("system.root")
+    hashed, now = hash_secret(secret), rota.clock.now()
+
+    def write(c: Connection) -> bool:
+        key_id = credentials.find_id(c, hashed)
+        return key_id is not None and credentials.revoke(c, key_id, now)
+
+    return await rota.database.write(write)
+
+
 async def find_actor(rota: Rota, kind: str, hashed: str) -> Actor:
     """Who shows the secret of that kind and hash. Raises Unauthorized."""
     actor = await rota.database.read(lambda c: credentials.find_by_hash(c, kind, hashed))

@@ -15,6 +15,7 @@ FIND = """
     SELECT users.id, users.name, users.kind, users.rights, credentials.scopes, credentials.project_ids
     FROM credentials JOIN users ON users.id = credentials.user_id
     WHERE credentials.hash = ? AND credentials.kind = ? AND credentials.revoked_at IS NULL AND users.removed_at IS NULL"""
+FIND_ID = "SELECT id FROM credentials WHERE hash = ? AND revoked_at IS NULL"
 REVOKE_ALL = "UPDATE credentials SET revoked_at = ? WHERE user_id = ? AND kind = ? AND revoked_at IS NULL"
 REVOKE = "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
 
@@ -49,6 +50,12 @@ def find_by_hash(c: Connection, kind: str, hash: str) -> Actor | None:  # noqa: 
         scopes=None if scopes is None else frozenset(from_text(scopes)),
         project_ids=None if project_ids is None else frozenset(from_text(project_ids)),
     )
+
+
+def find_id(c: Connection, hash: str) -> str | None:  # noqa: A002 - the name of the field
+    """Which credential a secret with that hash is, unless it has ended."""
+    row = c.row(FIND_ID, (hash,))
+    return None if row is None else str(row[0])
 
 
 def revoke_all(c: Connection, user_id: str, kind: str, at: datetime) -> int:
