@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from rota.clock import SystemClock
 from rota.core.errors import Unavailable
 from rota.http.address import behind_proxies
+from rota.http.room import Room
 
 BACKLOG = 2048
 # Streams that are still open when the server stops are cut after this; their readers resume elsewhere.
@@ -60,9 +61,11 @@ class Listeners:
 
     trusted  networks of the proxies whose forwarded headers count
     tls      files of certificates and of their key: all that listens on TCP speaks HTTPS then
+    room     for connections by TCP; those of the control socket are always let in
     """
 
-    def __init__(self, trusted: Sequence[str] = (), tls: tuple[Path, Path] | None = None) -> None:
+    def __init__(self, trusted: Sequence[str] = (), tls: tuple[Path, Path] | None = None, room: Room | None = None) -> None:
+        self._room = room
         self._trusted = trusted
         self._tls = tls
         self._servers: list[tuple[_Server, socket.socket]] = []
@@ -83,7 +86,7 @@ class Listeners:
             bound.close()
             hint = "give another address with --listen or in the settings"
             raise Unavailable(f"cannot listen on {address}: {error.strerror or error}", hint=hint) from error
-        self._add(bound, behind_proxies(app, self._trusted), **tls)
+        self._add(bound, behind_proxies(app, self._trusted), self._room, **tls)
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         return f"{shown}:{bound.getsockname()[1]}"
 
@@ -128,10 +131,10 @@ class Listeners:
             raise Unavailable(f"cannot use the certificate {cert} with the key {key}: {error}") from error
         return {"ssl_certfile": str(cert), "ssl_keyfile": str(key)}
 
-    def _add(self, bound: socket.socket, app: ASGIApp, **tls: Any) -> None:
+    def _add(self, bound: socket.socket, app: ASGIApp, room: Room | None = None, **tls: Any) -> None:
         settings = uvicorn.Config(
             app,
-            http=_protocol(),
+            http=_protocol(room),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -149,13 +152,13 @@ def _no_password() -> str:
     raise ValueError("the key needs a password")
 
 
-def _protocol() -> Any:
+def _protocol(room: Room | None) -> Any:
     """What uvicorn takes as `http`. Without httptools its own choice, which keeps no long heads either."""
     try:
         from rota.http.guard import GuardedProtocol
     except ImportError:
         return "auto"
-    return GuardedProtocol
+    return type("Protocol", (GuardedProtocol,), {"room": room})
 
 
 def _short(path: Path) -> str:

@@ -9,6 +9,7 @@ from rota.config import Loaded, explain
 from rota.core.errors import Invalid, RotaError
 from rota.datadir import SOCKET
 from rota.http.listeners import Listeners
+from rota.http.room import Room, half_of_descriptors
 from rota.own_log import OwnLog
 from rota.sd_notify import READY, STOPPING, ServiceManager
 from rota.server import life
@@ -27,7 +28,8 @@ class Server:
     def __init__(self, source: Source, loaded: Loaded, own_log: OwnLog) -> None:
         self._parts = build_parts(source, loaded, own_log)
         self._parts.rota.reload = self._reload = Reload(source, self._parts)
-        self._listeners = Listeners(loaded.settings.server.trust_proxy, loaded.settings.daemon.tls)
+        room = Room(half_of_descriptors(), self._parts.rota.vitals.problems)
+        self._listeners = Listeners(loaded.settings.server.trust_proxy, loaded.settings.daemon.tls, room)
         self._systemd = ServiceManager(source.environ)
         self._stopping = asyncio.Event()
         self._serving = asyncio.Event()
