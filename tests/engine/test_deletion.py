@@ -31,7 +31,9 @@ def logs(tmp_path: Path) -> RunLogs:
 def ended(world: World, task: Task, logs: RunLogs) -> Run:
     run = world.add_run(task)
     world.go(100)
-    logs.writer(LogName(task.name, run.created_at, run.id), task.spec.policy.log).close(0)
+    log = logs.writer(LogName(task.name, run.created_at, run.id), task.spec.policy.log)
+    log.system("a line", 0)
+    log.close(0)
     return world.run(run)
 
 

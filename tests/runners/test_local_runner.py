@@ -357,3 +357,19 @@ def test_who_follows_a_run_that_says_nothing_is_woken_when_its_end_is_stored(tmp
         await place.runner.close(1)
 
     asyncio.run(scenario())
+
+
+def test_the_ends_of_many_short_runs_are_told_together(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        executors = {"shell": Answers(Outcome(state="succeeded"))}
+        place = Place(tmp_path, executors=executors)
+        place.runner.start([make_claim("") for _ in range(3 * local.MANY)])
+        told: list[int] = []
+        signal = place.bus.signal("settler")
+        while sum(told) < 3 * local.MANY:
+            await asyncio.wait_for(signal.wait(), 1)
+            signal.clear()
+            told.append(len(place.runner.take_finished()))
+        return told
+
+    assert len(asyncio.run(scenario())) <= 2

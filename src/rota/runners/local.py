@@ -27,6 +27,8 @@ from rota.runners.ledger import LedgerEntry, ProcessLedger
 
 # Killing and looking for what is left takes this long at most (process.ladder), and a little more.
 KILL_S = 8.0
+# Where so many attempts go on, others end in a moment: the settler is woken for all of them at once, this much later.
+MANY, GATHER_S = 8, 0.005
 
 
 class Going(NamedTuple):
@@ -67,6 +69,7 @@ class LocalRunner:
         self.growth = growth or LogGrowth()
         self._executors = executors
         self._logs = logs
+        self._is_told_soon = False
         self._clock = clock
         self._bus = bus
         self._ledger = ledger
@@ -266,6 +269,18 @@ class LocalRunner:
             finished = structs.replace(finished, outcome=_unwritable(outcome, error))
             self._journal(lambda: self._ledger.finished(finished))
         self._finished.append(finished)
+        self._tell_settler()
+
+    def _tell_settler(self) -> None:
+        """A pass costs more than a run does, so many short runs are settled in few passes."""
+        if len(self._going) < MANY:
+            self._bus.wake("settler")
+        elif not self._is_told_soon:
+            self._is_told_soon = True
+            asyncio.get_running_loop().call_later(GATHER_S, self._wake_settler)
+
+    def _wake_settler(self) -> None:
+        self._is_told_soon = False
         self._bus.wake("settler")
 
     def _now_ms(self) -> int:
