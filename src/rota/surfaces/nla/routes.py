@@ -42,7 +42,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/api/v1/workflow/{agent_id}", handler=agents.run_agent,
         summary="Run an agent; the task is answered at once",
-        body=DOCUMENT, shown_body=wire.RunBody, reply=wire.Task, status=201, errors=(400, 404, 409),
+        body=DOCUMENT, shown_body=wire.RunBody, reply=wire.Task, status=201, errors=(400, 403, 404, 409),
     ),
     Route(
         method="GET", path="/api/v1/agent", handler=agents.list_agents,
