@@ -247,11 +247,40 @@ def test_nothing_is_told_without_a_way_or_a_project(scene: Scene) -> None:
     ids=str,
 )
 def test_a_list_is_read_from_its_index_alone(sqlite_connection: SqliteConnection, filters: dict[str, Any]) -> None:
-    said: list[str] = []
-    sqlite_connection.raw.set_trace_callback(said.append)
-    projectlist.page_tasks(sqlite_connection, Wanted(project_id=1, viewer_id=make_id(), **filters), 50, 0)
-    sqlite_connection.raw.set_trace_callback(None)
-    for statement in said[:2]:
-        plan = [str(row[3]) for row in sqlite_connection.rows(f"EXPLAIN QUERY PLAN {statement}")]
+    for plan in plans(sqlite_connection, Wanted(project_id=1, viewer_id=make_id(), **filters)):
         assert plan[0].startswith("SEARCH t USING COVERING INDEX project_tasks_listed"), plan
         assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("status", ["not_started", "queued", "in_progress"])
+def test_a_live_status_looks_at_the_tasks_with_live_runs_alone(sqlite_connection: SqliteConnection, status: str) -> None:
+    wanted = Wanted(project_id=1, viewer_id=make_id(), status=status)  # type: ignore[arg-type]
+    for plan in plans(sqlite_connection, wanted):
+        assert plan[0].startswith("SEARCH t USING COVERING INDEX project_tasks_listed"), plan
+        assert plan[0].endswith("AND task_id=?)"), plan
+        assert [step for step in plan if step.startswith("SCAN")] == [
+            "SCAN runs USING COVERING INDEX runs_running",
+            "SCAN runs USING INDEX runs_pending",
+        ]
+        assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def test_what_was_told_of_a_live_run_is_what_it_is_listed_by(scene: Scene) -> None:
+    waits, works, over = scene.add(), scene.add(), scene.add()
+    scene.run(waits, told_status="in_progress")
+    scene.run(works, "running", told_status="not_started")
+    scene.run(over, "running")
+    scene.run(over, "failed", told_status="queued")
+    assert scene.numbers(status="in_progress") == [waits.number]
+    assert scene.numbers(status="not_started") == [works.number]
+    assert scene.numbers(status="queued") == []
+    assert scene.numbers(status="failed") == [over.number]
+
+
+def plans(c: SqliteConnection, wanted: Wanted) -> list[list[str]]:
+    """How the count and the page of a list are read."""
+    said: list[str] = []
+    c.raw.set_trace_callback(said.append)
+    projectlist.page_tasks(c, wanted, 50, 0)
+    c.raw.set_trace_callback(None)
+    return [[str(row[3]) for row in c.rows(f"EXPLAIN QUERY PLAN {statement}")] for statement in said[:2]]

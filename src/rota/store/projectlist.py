@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from rota.core.projectrun import ProjectRun
+from rota.core.projectrun import OF_STATE, TERMINAL, ProjectRun, Status
 from rota.core.projecttask import SHARED, ProjectTask, fold
 from rota.store import users
 from rota.store.connection import Connection
@@ -20,9 +20,13 @@ def _listed(words: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in sorted(words)) + ")"
 
 
-LATEST_STATUS = f"""(
-    SELECT {SHOWN_STATUS} FROM runs LEFT JOIN project_runs ON project_runs.run_id = runs.id
-    WHERE runs.task_id = t.task_id AND runs.deleted_at IS NULL ORDER BY runs.id DESC LIMIT 1)"""
+_LATEST = "WHERE runs.task_id = t.task_id AND runs.deleted_at IS NULL ORDER BY runs.id DESC LIMIT 1"
+# Whatever was told of a run, its end counts.
+LATEST_ENDED = f"(SELECT runs.state FROM runs {_LATEST}) IN {{states}}"
+# Tasks with a live run are few, and found by an index; of those alone the latest run is looked at.
+LATEST_LIVE = f"""
+    t.task_id IN (SELECT task_id FROM runs WHERE state = 'running' UNION ALL SELECT task_id FROM runs WHERE state = 'pending')
+    AND (SELECT {SHOWN_STATUS} FROM runs LEFT JOIN project_runs ON project_runs.run_id = runs.id {_LATEST}) = ?"""
 HAS_STAGE = "EXISTS (SELECT 1 FROM project_runs AS p WHERE p.task_id = t.task_id AND p.stage = ? AND p.stage IS NOT NULL)"
 VISIBLE = f"(t.created_by = ? OR t.created_by IS NULL OR t.origin_product IN {_listed(SHARED)})"
 REPOSITORIES = f"""
@@ -52,7 +56,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     repository: str | None = None
     origin_product: str | None = None
     stage: str | None = None
-    status: str | None = None
+    status: Status | None = None
     search: str = ""
 
 
@@ -117,9 +121,15 @@ def _where(c: Connection, wanted: Wanted) -> tuple[str, tuple[Any, ...]]:
     if wanted.search:
         parts.append(_found(c, wanted.search))
     if wanted.status is not None:
-        parts.append((f"{LATEST_STATUS} = ?", (wanted.status,)))
+        parts.append(_of_status(wanted.status))
     where = " AND ".join(sql for sql, _ in parts)
     return f"FROM project_tasks AS t WHERE {where}", tuple(value for _, values in parts for value in values)
+
+
+def _of_status(status: Status) -> tuple[str, tuple[Any, ...]]:
+    if status in TERMINAL:
+        return LATEST_ENDED.format(states=_listed(state for state, word in OF_STATE.items() if word == status)), ()
+    return LATEST_LIVE, (status,)
 
 
 def _of_repository(wanted: Wanted) -> Iterable[tuple[str, tuple[Any, ...]]]:
