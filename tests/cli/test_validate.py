@@ -69,3 +69,13 @@ def test_validating_starts_nothing_and_leaves_nothing_behind(call: Call, home: P
     (home / "rota.toml").write_text(GOOD)
     call("validate")
     assert [path.name for path in home.iterdir()] == ["rota.toml"]
+
+
+def test_a_step_that_calls_a_tool_which_is_not_there_is_a_warning(call: Call, home: Path) -> None:
+    steps = 'steps = [{ uses = "debug.echo" }, { uses = "nope.go" }, { uses = "later.go" }]\n'
+    (home / "rota.toml").write_text('[tools]\nnamespaces = ["later"]\n[tasks.greet]\n' + steps)
+    result = call("validate")
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if "warning" in line] == [
+        f"{home / 'rota.toml'}:3:1 tasks.greet.steps.1.uses: warning: there is no tool 'nope.go'"
+    ]

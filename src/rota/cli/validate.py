@@ -45,7 +45,7 @@ def check(file: Path | None, place: Place) -> "Loaded | Invalid":
     if path is None:
         raise Failure(f"there is no rota.toml in {Path.cwd()}", code="usage", hint="name the file: rota validate FILE")
     try:
-        return with_modules(load(path, os.environ, place.flags))
+        return with_tools(with_modules(load(path, os.environ, place.flags)))
     except Invalid as error:
         return error
 
@@ -69,6 +69,35 @@ def with_modules(loaded: "Loaded") -> "Loaded":
     for unit in loaded.units:
         place = Place(unit.line, 1)
         found += [at_place(unit.file, place, ("tasks", unit.name), why) for why in find_misfits(catalogue, unit.spec)]
+    return structs.replace(loaded, warnings=[*loaded.warnings, *found])
+
+
+def with_tools(loaded: "Loaded") -> "Loaded":
+    """The same, with a warning for each step of a pipeline that calls a tool which is not there. Raises Invalid for tools of the
+    settings that cannot be used."""
+    from rota.core.work import Pipeline
+
+    pipelines = [(unit, unit.spec.executor) for unit in loaded.units if isinstance(unit.spec.executor, Pipeline)]
+    if not pipelines:
+        return loaded
+    from rota.config.findings import at_place
+    from rota.config.positions import Place
+    from rota.core.actor import OPERATOR
+    from rota.executors.environment import inherited
+    from rota.modules.catalogue import build_catalogue
+    from rota.outgoing import Guard, Outgoing
+    from rota.tools import build_toolbox
+    from rota.tools.module import ModuleTools
+
+    catalogue = build_catalogue(loaded.settings, inherited(os.environ))
+    if any(step.uses.startswith(ModuleTools.prefix) for _, work in pipelines for step in work.steps):
+        catalogue.read()
+    tools = build_toolbox(loaded.settings, Outgoing(Guard()), catalogue)
+    found = [
+        at_place(unit.file, Place(unit.line, 1), ("tasks", unit.name, *problem.location.split(".")), problem.message)
+        for unit, work in pipelines
+        for problem in tools.check(work, OPERATOR)
+    ]
     return structs.replace(loaded, warnings=[*loaded.warnings, *found])
 
 
