@@ -3,11 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 from msgspec import Struct
 
-LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "expirer", "pruner", "notifier"]
+LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "expirer", "pruner", "notifier", "membership"]
 REPLAY = 2048
 BACKLOG = 1024
 LONGEST_NUMBER = 18
@@ -21,8 +21,18 @@ class Notice(Struct, frozen=True):
     data: dict[str, Any]
 
 
+class Outward(Protocol):
+    """Takes wake-ups and notices to the other servers on the database."""
+
+    def wake(self, name: str) -> None: ...
+
+    def publish(self, kind: str, data: dict[str, Any]) -> None: ...
+
+
 class Bus:
     """Wakes loops by name and hands notices to watchers.
+
+    outward  told of all that happens here, where there are other servers
 
     A watcher that is too slow loses notices and is told how many; nobody is ever held up by one.
     """
@@ -34,6 +44,8 @@ class Bus:
         self._ring: deque[Notice] = deque(maxlen=REPLAY)
         self._watchers: set[Watcher] = set()
         self._count = 0
+        self._missed_at = 0
+        self.outward: Outward | None = None
 
     def signal(self, name: str) -> asyncio.Event:
         """The event that `wake(name)` sets; whoever waits on it clears it."""
@@ -42,6 +54,13 @@ class Bus:
     def wake(self, name: str) -> None:
         """Let `name` look at its work soon. Cheap, and never lost: it stays set until it is looked at."""
         self.signal(name).set()
+        if self.outward is not None:
+            self.outward.wake(name)
+
+    def call_others(self, name: str) -> None:
+        """The same on the other servers alone."""
+        if self.outward is not None:
+            self.outward.wake(name)
 
     def next_pass(self, name: LoopName) -> asyncio.Event:
         """Set when a loop has next looked at its work. To be asked for before looking oneself, so that no pass is missed."""
@@ -62,11 +81,24 @@ class Bus:
         return bool(self._watchers)
 
     def publish(self, kind: str, data: dict[str, Any]) -> None:
+        """Tell whoever watches, here and on the other servers."""
+        self.hear(kind, data)
+        if self.outward is not None:
+            self.outward.publish(kind, data)
+
+    def hear(self, kind: str, data: dict[str, Any]) -> None:
+        """Tell whoever watches here."""
         self._count += 1
         notice = Notice(f"{self._epoch}-{self._count}", kind, data)
         self._ring.append(notice)
         for watcher in self._watchers:
             watcher.offer(notice)
+
+    def miss(self) -> None:
+        """Notices of other servers may have been lost: all watchers are told, and none goes on from before."""
+        self._missed_at = self._count
+        for watcher in self._watchers:
+            watcher.lost += 1
 
     def watch(self, after_id: str | None = None) -> "Watcher":
         """Notices from now on; with `after_id`, those after it first.
@@ -85,7 +117,8 @@ class Bus:
         if epoch != self._epoch or not number.isdecimal() or len(number) > LONGEST_NUMBER:
             return [], True
         missed = self._count - int(number)
-        return list(self._ring)[-missed:] if missed > 0 else [], missed > len(self._ring)
+        gap = missed > len(self._ring) or int(number) < self._missed_at
+        return list(self._ring)[-missed:] if missed > 0 else [], gap
 
     def drop(self, watcher: "Watcher") -> None:
         self._watchers.discard(watcher)

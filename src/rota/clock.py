@@ -15,6 +15,11 @@ from typing import Protocol
 LONGEST_SLEEP_S = 30.0
 
 
+def steady_s() -> float:
+    """Seconds that never jump, and go on while the machine sleeps (CLOCK_BOOTTIME; elsewhere those of the process)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Clock(Protocol):
     """Wall time, steady time, and waiting for a wall time."""
 

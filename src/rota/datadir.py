@@ -13,5 +13,7 @@ WORKSPACES = "workspaces"
 PROJECTS = "projects"
 # The journal of started processes.
 LEDGER = "processes.log"
+# Tells this directory from those of other servers on the same database.
+PLACE = "node.id"
 # Held by the server that has the directory.
 LOCK = "server.lock"

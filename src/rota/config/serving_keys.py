@@ -5,6 +5,7 @@ from rota.config.kinds import (
     BOOLEAN,
     LABEL,
     LABELS,
+    NAME,
     NETWORK,
     PATH,
     SECRET,
@@ -51,6 +52,14 @@ SERVING = (
         "",
         "What this server offers to tasks that say `runs_on`. It carries out those that ask for nothing else.",
         ("ROTA_LABELS",),
+    ),
+    Setting(
+        "server",
+        "node",
+        NAME,
+        None,
+        "What this server is called among several on one database. Unset: the name of the machine.",
+        ("ROTA_NODE",),
     ),
     Setting(
         "server",

@@ -34,6 +34,7 @@ class Server(Struct, frozen=True, kw_only=True):
     database: Secret | None
     max_concurrent_runs: int
     labels: tuple[str, ...]
+    node: str | None
     trust_proxy: tuple[str, ...]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["auto", "text", "json"]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 
 from rota.bus import LoopName
+from rota.core.errors import Unavailable
 from rota.core.limit import is_duplicate
 from rota.core.outcome import StopCause
 from rota.core.overlap import Occupancy, admit
@@ -89,10 +90,21 @@ class Dispatched(Struct, frozen=True):
     stops: list[tuple[str, StopCause]]
     next_at: datetime | None
     more: bool
+    calls_others: bool
+
+
+class Admitted(Struct):
+    """What a pass decided; nothing where another server does that. `services` are new instances that can start."""
+
+    ended: list[Run] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
+    fresh: int = 0
+    gate_at: datetime | None = None
 
 
 class Dispatcher:
-    """Each pass decides, claims and delivers in one transaction; only then does anything start.
+    """Each pass decides, claims and delivers in one transaction; only then does anything start. Of several servers on one
+    database the one that leads decides; all claim, and deliver to what they have claimed.
 
     `freed` names tasks and keys whose runs ended: their queues are looked at. After a start, and now and then, all queues are.
 
@@ -118,6 +130,10 @@ class Dispatcher:
             self._freed.update(task_ids)
         self._freed_keys.update(keys)
 
+    def look_everywhere(self) -> None:
+        """Other servers have ended runs, or nobody has kept count."""
+        self._freed = None
+
     async def tick(self) -> Tick:
         engine, now = self._engine, self._engine.clock.now()
         freed, keys = self._freed, self._freed_keys
@@ -127,10 +143,17 @@ class Dispatcher:
         except BaseException:
             self._freed = None  # look at all queues next time: what was freed must not be forgotten
             raise
+        self._check_still_ours(done.claims)
         self._doubtful = []
         self._hand_over(done)
         counts = {"started": len(done.claims), "refused": len(done.ended), "stops": len(done.stops)}
         return Tick(counts, next_at=done.next_at, again=done.more or bool(self._freed))
+
+    def _check_still_ours(self, claims: list[Claim]) -> None:
+        """Others may have taken them while we were held up. Raises Unavailable: they are given back if not."""
+        seat = self._engine.seat
+        if claims and seat is not None and (seat.is_out or seat.is_stale or claims[0].run.holder != self._engine.node):
+            raise Unavailable("this server was held up, and does not start what it took before")
 
     def _hand_over(self, done: Dispatched) -> None:
         engine = self._engine
@@ -147,18 +170,19 @@ class Dispatcher:
             engine.bus.wake("expirer")  # a worker that was asked to stop is not waited for as long as before
         if done.ended or engine.rules.routes:
             engine.bus.wake("notifier")
+        if done.calls_others:
+            engine.bus.call_others("dispatcher")
         engine.announce(done.ended)
         for run in done.ended:
             engine.vitals.ended[run.state] += 1
 
     def _dispatch(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str]) -> Dispatched:
         ended = give_back(c, self._engine, self._doubtful, now) if self._doubtful else []
-        waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
-        gate_at = pass_gate(c, now)
-        fresh = admission.list_new(c, now, BATCH)
-        services = self._admit_services(c, [candidate for candidate in fresh if candidate.instance is not None])
-        ended += self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
-        claimed = self._claim(c, now, services)
+        self._engine.check_seat(c)
+        leads = self._engine.may_lead(c)
+        admitted = self._decide_all(c, now, freed, keys) if leads else Admitted()
+        ended += admitted.ended
+        claimed = self._claim(c, now, admitted.services)
         self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
         # Since they were admitted it was settled that others are to work on them: the next pass offers them.
@@ -172,15 +196,25 @@ class Dispatcher:
         if self._engine.rules.routes:
             self._engine.tell(c, [(claim.run, claim.task) for claim in claims], now)
         stops = admission.list_stops(c, self._engine.node)
-        next_at = _earlier(self._next_at(c, now), gate_at)
-        return Dispatched(claims, ended, stops, next_at, more=len(fresh) == BATCH or bool(kept))
+        calls_others = self._engine.has_others and (admitted.fresh > 0 or admission.has_ready(c))
+        next_at = _earlier(self._next_at(c, now), admitted.gate_at) if leads else None
+        return Dispatched(claims, ended, stops, next_at, admitted.fresh == BATCH or bool(kept), calls_others)
+
+    def _decide_all(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str]) -> Admitted:
+        waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
+        gate_at = pass_gate(c, now)
+        fresh = admission.list_new(c, now, BATCH)
+        services = self._admit_services(c, [candidate for candidate in fresh if candidate.instance is not None])
+        ended = self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
+        return Admitted(ended, services, len(fresh), gate_at)
 
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
-        node = self._engine.node
-        room = max(0, self._runner.capacity + self._runner.waiting - admission.count_taken(c, node))
+        holder, node = self._engine.node, self._engine.node_name
+        room = max(0, self._runner.capacity + self._runner.waiting - admission.count_taken(c, holder))
         unfit = self._placer.look_again(c)
-        return [*admission.claim_direct(c, services, node, now), *admission.claim(c, room, node, now, unfit)]
+        direct = admission.claim_direct(c, services, holder, now, node=node)
+        return [*direct, *admission.claim(c, room, holder, now, unfit, node=node)]
 
     def _admit_services(self, c: Connection, fresh: list[Candidate]) -> list[str]:
         """Those of the new instances that can start. The others wait like anybody, until someone can carry them out."""

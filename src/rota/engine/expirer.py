@@ -41,6 +41,7 @@ class Expirer:
         return Tick({"ended": len(done.ended), "retrying": len(done.retrying)}, again=True)
 
     def _find_lost(self, c: Connection, now: datetime) -> Sequence[Finished]:
+        self._engine.check_lead(c)
         due = leases.list_due(c, now, BATCH)
         leases.delete_leases(c, [lease.run_id for lease in due])
         held = {run.id: run for run in runs.get_runs(c, [lease.run_id for lease in due]) if is_outside(run.holder)}

@@ -97,7 +97,7 @@ class Notifier:
         doubted = [*self._sending] if recalls.is_set() else []
         recalls.clear()
         try:
-            done = await engine.database.write(lambda c: self._pass(c, tried, doubted, now))
+            done = await engine.write_led(lambda c: self._pass(c, tried, doubted, now))
         except BaseException:
             self._tried, self._in_doubt = tried + self._tried, True
             if doubted:
@@ -116,18 +116,25 @@ class Notifier:
         """Tell what is held back and due, as far as the time allows; the next start goes on with the rest."""
         engine, now = self._engine, self._engine.clock.now()
         try:
-            await engine.database.write(lambda c: telling.flush_all(c, engine.rules, engine.ids, now))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(limit_s):
-                    await self.drain()
-            await self._abandon()
-            await engine.database.write(lambda c: self._record_all(c, self._tried, engine.clock.now()))
+            if engine.leads:
+                await engine.write_led(lambda c: telling.flush_all(c, engine.rules, engine.ids, now))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(limit_s):
+                        await self.drain()
+                await self._abandon()
+                await engine.write_led(lambda c: self._record_all(c, self._tried, engine.clock.now()))
         except Unavailable as error:
             log.error("what was still to be told waits for the next start", why=error.message)
         finally:
             await self._abandon()
             for sender in self._senders.values():
                 await sender.close()
+
+    def let_go(self) -> None:
+        """Another server tells from now on: what was on its way here is sent from there."""
+        for _, sending in self._sending.values():
+            sending.cancel()
+        self._tried, self._in_doubt = [], True
 
     async def drain(self) -> None:
         """Passes until nothing is on its way or due."""
@@ -242,7 +249,7 @@ class Notifier:
             return msgspec.convert(kept, Message)
         mail = await self._letters.mail(delivery)
         said = {**delivery.body, MAIL: mail}
-        await self._engine.database.write(lambda c: outbox.keep_body(c, delivery.id, said))
+        await self._engine.write_led(lambda c: outbox.keep_body(c, delivery.id, said))
         return mail
 
     def _announce(self, rung: Sequence[Notification]) -> None:

@@ -1,6 +1,6 @@
 """Repairs after a crash: ends what a dead server left running, and gives back what it never started."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import structlog
 
@@ -13,9 +13,10 @@ from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.engine.settler import Settler
 from rota.runners.base import Finished
-from rota.runners.ledger import LedgerEntry, ProcessLedger
+from rota.runners.ledger import Key, LedgerEntry, ProcessLedger
 from rota.runners.survivors import end_survivors
-from rota.store import settlement
+from rota.store import nodes, settlement
+from rota.store.database import Connection
 
 log = structlog.get_logger()
 
@@ -28,23 +29,31 @@ class Rescuer:
 
     Processes are ended first, so that no run ever has two. One pass at the start is enough for a server that has its store
     to itself: nobody else can leave runs behind.
+
+    former  the ids of this server's earlier lives, where it has not: what others have left is not for this journal to judge
     """
 
     name: LoopName = "rescuer"
 
     def __init__(
-        self, engine: Engine, ledger: ProcessLedger, settler: Settler, end_survivors: EndSurvivors = end_survivors
+        self,
+        engine: Engine,
+        ledger: ProcessLedger,
+        settler: Settler,
+        end_survivors: EndSurvivors = end_survivors,
+        former: Sequence[str] | None = None,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._settler = settler
         self._end_survivors = end_survivors
+        self._former = former
 
     async def tick(self) -> Tick:
         entries = self._ledger.open_entries()
         ended = await self._end_survivors(entries)
         known = {(entry.run_id, entry.fence) for entry in entries}
-        orphans = await self._engine.database.read(lambda c: settlement.list_orphans(c, except_holder=self._engine.node))
+        orphans = await self._engine.database.read(lambda c: self._find_orphans(c, known))
         started = [run for run in orphans if (run.id, run.fence) in known or not self._ledger.is_complete]
         unstarted = [run for run in orphans if run not in started]
         await self._release(unstarted)
@@ -57,6 +66,11 @@ class Rescuer:
             log.warning("repaired after an unclean end", crashed=len(started), requeued=len(unstarted), processes=ended)
         self._engine.bus.wake("dispatcher")
         return Tick({"processes": ended, "crashed": len(started), "requeued": len(unstarted)})
+
+    def _find_orphans(self, c: Connection, known: Collection[Key]) -> list[Run]:
+        if self._former is None:
+            return settlement.list_orphans(c, except_holder=self._engine.node)
+        return settlement.list_orphans(c, self._former) + [run for run in nodes.list_left_runs(c) if (run.id, run.fence) in known]
 
     async def _release(self, unstarted: list[Run]) -> None:
         engine, now = self._engine, self._engine.clock.now()

@@ -69,7 +69,7 @@ class Scheduler:
         Tasks that run on each start of the server get their run.
         """
         now = self._engine.clock.now()
-        started = await self._engine.database.write(lambda c: self._boot(c, now))
+        started = await self._engine.write_led(lambda c: self._boot(c, now))
         self._engine.announce((new.run for new in started), "run.created")
         self._engine.bus.wake("dispatcher")
 
@@ -97,13 +97,21 @@ class Scheduler:
         following = self._engine.known.schedule(task).next_after(cursor_at)
         return Cursor(task.id, cursor_at, following.at if following else None)
 
+    async def take_over(self, vacant: timedelta) -> None:
+        """Plan on where another server left off. What came in a short while without any is late, not missed."""
+        now = self._engine.clock.now()
+        if vacant <= LATE:
+            self._awake_since = min(self._awake_since, now - 2 * LATE)
+        self._seen_at, self._seen_monotonic = now, self._engine.clock.monotonic()
+        await self._engine.write_led(lambda c: self._replan(c, now))
+
     async def tick(self) -> Tick:
         engine, now = self._engine, self._engine.clock.now()
         await self._notice_jump(now)
         expected = self._next_at is not None and self._next_at <= now
         if expected:  # then the dispatcher sends its write right behind ours, into the same transaction
             engine.bus.wake("dispatcher")
-        firing, more, self._next_at = await engine.database.write(lambda c: self._fire(c, now))
+        firing, more, self._next_at = await engine.write_led(lambda c: self._fire(c, now))
         if firing.runs:
             engine.vitals.fired += len(firing.runs)
             engine.vitals.lag_s = firing.lag_s
@@ -122,7 +130,7 @@ class Scheduler:
             log.warning("the wall clock jumped", seconds=round(jump_s, 3))
             self._awake_since = now - LATE if jump_s > 0 else now
         if jump_s <= -JUMP_S:
-            await self._engine.database.write(lambda c: self._set_back(c, now, timedelta(seconds=jump_s)))
+            await self._engine.write_led(lambda c: self._set_back(c, now, timedelta(seconds=jump_s)))
             self._engine.bus.wake("dispatcher")
         self._seen_at, self._seen_monotonic = now, monotonic
 

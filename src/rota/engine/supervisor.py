@@ -60,7 +60,7 @@ class Supervisor:
 
     async def boot(self) -> None:
         """A new start of the server forgives: counters and FATAL are cleared, `autostart = false` stays down."""
-        self._engine.announce(await self._engine.database.write(self._boot))
+        self._engine.announce(await self._engine.write_led(self._boot))
 
     def _boot(self, c: Connection) -> list[Run]:
         for task in tasks.list_services(c):
@@ -71,7 +71,7 @@ class Supervisor:
 
     async def tick(self) -> Tick:
         engine, now = self._engine, self._engine.clock.now()
-        plan = await engine.database.write(lambda c: self._supervise(c, now))
+        plan = await engine.write_led(lambda c: self._supervise(c, now))
         if plan.starts or plan.extra:
             engine.bus.wake("dispatcher")
             engine.announce((new.run for new in plan.starts), "run.created")

@@ -16,11 +16,13 @@ PROBE_S = 5.0
 STUCK = timedelta(seconds=30)
 
 
-class Readiness(Struct, frozen=True, kw_only=True):
-    """`reasons`: what keeps the server from doing its work, by the part that says so; empty when it is ready."""
+class Readiness(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`reasons`: what keeps the server from doing its work, by the part that says so; empty when it is ready. `notes`: what
+    should be looked at, and keeps it from nothing."""
 
     ready: bool
     reasons: dict[str, str]
+    notes: dict[str, str] = {}
 
 
 class Load(Struct, frozen=True):
@@ -40,7 +42,7 @@ async def check_readiness(rota: Rota) -> Readiness:
         reasons["store"] = f"it did not answer within {PROBE_S:.0f} seconds"
     except RotaError as error:
         reasons["store"] = error.message
-    return Readiness(ready=not reasons, reasons=reasons)
+    return Readiness(ready=not reasons, reasons=reasons, notes=dict(rota.vitals.notes))
 
 
 async def read_load(rota: Rota) -> Load:

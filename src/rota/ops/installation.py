@@ -38,7 +38,7 @@ async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec], anew: Collecti
 
     anew  services that changed in what their documents do not hold: their secrets
     """
-    _check_pipelines(rota, specs)
+    check_file_tasks(rota, specs)
     now = rota.clock.now()
     applied, ended = await rota.database.write(lambda c: _apply_all(c, rota, specs, anew, now))
     for task, runs in ended:
@@ -48,7 +48,7 @@ async def apply_file_tasks(rota: Rota, specs: Sequence[TaskSpec], anew: Collecti
     return applied
 
 
-def _check_pipelines(rota: Rota, specs: Sequence[TaskSpec]) -> None:
+def check_file_tasks(rota: Rota, specs: Sequence[TaskSpec]) -> None:
     """Raises Invalid: which tools there are is not known before a server is put together."""
     at = "tasks.{}.executor"
     problems = [each for spec in specs for each in check_pipeline(OPERATOR, spec, rota.tools, at.format(spec.name))]

@@ -23,7 +23,7 @@ from rota.process import seal_descriptors
 from rota.runners.base import Claim, Delivered, Finished
 from rota.runners.growth import LogGrowth
 from rota.runners.leavings import Leavings
-from rota.runners.ledger import LedgerEntry, ProcessLedger
+from rota.runners.ledger import Key, LedgerEntry, ProcessLedger
 
 # Killing and looking for what is left takes this long at most (process.ladder), and a little more.
 KILL_S = 8.0
@@ -78,6 +78,7 @@ class LocalRunner:
         self._here = Place(frozenset(labels), sys.maxsize)
         self._sealed = False
         self._going: dict[str, Going] = {}
+        self._abandoned: set[Key] = set()
         self._finished: list[Finished] = []
         self._delivered: list[Delivered] = []
 
@@ -136,6 +137,14 @@ class LocalRunner:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._stop_in_order()
+        await self._kill_all()
+
+    async def abandon(self) -> None:
+        """Kill all attempts: they are somebody else's by now, and what they come to here counts for nothing."""
+        self._abandoned.update((going.claim.run.id, going.claim.run.fence) for going in self._going.values())
+        await self._kill_all()
+
+    async def _kill_all(self) -> None:
         for going in self._going.values():
             going.stop.ask("shutdown", hurry=True)
         if self._going:
@@ -240,7 +249,11 @@ class LocalRunner:
         now, run = self._clock.now(), claim.run
         uptimes_s = [*claim.uptimes_s, (now - run.started_at).total_seconds() if run.started_at else 0.0]
         # What has crashed in our own hands goes on after a restart.
-        if outcome.state == "crashed" or judge(claim.task.spec.policy, run.attempt, outcome, now, uptimes_s=uptimes_s).is_retry:
+        if (
+            outcome.state == "crashed"
+            or (run.id, run.fence) in self._abandoned
+            or judge(claim.task.spec.policy, run.attempt, outcome, now, uptimes_s=uptimes_s).is_retry
+        ):
             log.close(_ms(now))
         else:
             log.finalize(_ms(now))
@@ -261,6 +274,10 @@ class LocalRunner:
 
     def _finish(self, claim: Claim, outcome: Outcome, next_line: int = 0) -> None:
         run, ended_at = claim.run, self._clock.now()
+        if (run.id, run.fence) in self._abandoned:
+            self._abandoned.discard((run.id, run.fence))
+            self._journal(lambda: self._ledger.ended([(run.id, run.fence)]))
+            return
         finished = Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=ended_at, next_line=next_line)
         try:
             self._journal(lambda: self._ledger.finished(finished))

@@ -1,6 +1,7 @@
 """From the first moment of the parts to their last."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -8,8 +9,11 @@ from rota.core.errors import Unavailable
 from rota.engine.loop import keep_ticking
 from rota.engine.rescuer import Rescuer
 from rota.ops.agents import ensure_system_agent
-from rota.ops.installation import apply_file_tasks
+from rota.ops.installation import apply_file_tasks, check_file_tasks
 from rota.server.parts import Parts
+
+if TYPE_CHECKING:
+    from rota.server.cluster import Cluster
 
 log = structlog.get_logger()
 
@@ -19,20 +23,43 @@ LAST_WORDS_S = 3.0
 Kept = list[asyncio.Task[None]]
 
 
-async def boot(parts: Parts) -> str | None:
+async def boot(parts: Parts, address: str | None = None) -> str | None:
     """What has to be true before anything starts: nobody else's process runs, and the settings are in the store.
 
     Returns the secret of the system's agent if it was made just now.
     """
-    await Rescuer(parts.engine, parts.ledger, parts.settler).tick()
+    if parts.cluster is None:
+        await Rescuer(parts.engine, parts.ledger, parts.settler).tick()
+        secret = await _start_installation(parts)
+    else:
+        secret = await _join_others(parts, parts.cluster, address)
+    parts.pool.keep_warm()
+    return secret
+
+
+async def _start_installation(parts: Parts) -> str | None:
     parts.leavings.clear()
     await apply_file_tasks(parts.rota, [unit.spec for unit in parts.units.all])
     parts.units.replace(parts.units.all, parts.rota.clock.now())
     await parts.supervisor.boot()
     await parts.scheduler.boot()
     await parts.pruner.boot()
-    parts.pool.keep_warm()
     return await ensure_system_agent(parts.rota)
+
+
+async def _join_others(parts: Parts, cluster: "Cluster", address: str | None) -> str | None:
+    """The first of several starts the installation; where others serve it, nothing of theirs is started anew."""
+    joined = await cluster.join(address)
+    await Rescuer(parts.engine, parts.ledger, parts.settler, former=joined.former).tick()
+    await cluster.membership.settle_in()
+    if joined.lead is not None and not joined.others:
+        return await _start_installation(parts)
+    parts.leavings.clear()
+    check_file_tasks(parts.rota, [unit.spec for unit in parts.units.all])
+    parts.units.replace(parts.units.all, parts.rota.clock.now())
+    if joined.lead is not None:
+        await cluster.take_over(joined.lead)
+    return None
 
 
 def start_loops(parts: Parts) -> Kept:
@@ -50,6 +77,8 @@ async def shut_down(parts: Parts, loops: Kept) -> None:
     log.info("stopping", runs=parts.runner.busy)
     settling, *others = loops
     await _cancel(others)
+    if parts.cluster is not None:
+        await parts.cluster.hand_over()
     await parts.runner.close(parts.settings.daemon.shutdown_timeout)
     await _cancel([settling])
     try:
@@ -60,12 +89,16 @@ async def shut_down(parts: Parts, loops: Kept) -> None:
     await parts.pool.close()
     await parts.rota.tools.close()
     await parts.notifier.close(LAST_WORDS_S)
+    if parts.cluster is not None:
+        await parts.cluster.leave()
 
 
 def close(parts: Parts) -> None:
     """Let go of the files. Whatever became of the start or the shutdown."""
     parts.rota.machine.close()
     parts.ledger.close()
+    if parts.cluster is not None:
+        parts.cluster.close()
     parts.rota.database.close()
 
 

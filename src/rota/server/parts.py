@@ -4,6 +4,7 @@ import os
 import socket
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import Struct
@@ -52,11 +53,17 @@ from rota.surfaces.runwisp.told import show_run
 from rota.tools import build_toolbox
 from rota.vitals import Vitals
 
+if TYPE_CHECKING:
+    from rota.server.cluster import Cluster
+
 log = structlog.get_logger()
 
 
 class Parts(Struct, kw_only=True):
-    """One server's parts. Surfaces and `ops` see `rota`, the loops see `engine`."""
+    """One server's parts. Surfaces and `ops` see `rota`, the loops see `engine`.
+
+    cluster  what there is beside where it shares its database with other servers
+    """
 
     settings: Settings
     units: Units
@@ -74,11 +81,15 @@ class Parts(Struct, kw_only=True):
     expirer: Expirer
     pruner: Pruner
     notifier: Notifier
+    cluster: "Cluster | None" = None
 
     @property
     def loops(self) -> list[Loop]:
         """The settler is first: it outlives the others, to write down what their work came to."""
-        return [self.settler, self.dispatcher, self.scheduler, self.supervisor, self.expirer, self.pruner, self.notifier]
+        loops: list[Loop] = [
+            self.settler, self.dispatcher, self.scheduler, self.supervisor, self.expirer, self.pruner, self.notifier
+        ]  # fmt: skip
+        return [self.cluster.share(loop) for loop in loops] if self.cluster else loops
 
     async def renew_modules(self) -> None:
         """Modules are read again, and loaded again by whoever works on them from now on."""
@@ -130,6 +141,10 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         notifier=Notifier(engine, letters, build_senders(outgoing), build_forms(rota), _keep(settings)),
     )
     parts.tell_by(loaded)
+    if settings.server.database is not None and rota.database.dialect == "postgres":
+        from rota.server.cluster import build_cluster  # here, for few servers need it
+
+        parts.cluster = build_cluster(parts, settings.server.database.reveal())
     return parts
 
 
@@ -175,7 +190,7 @@ def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, 
 
 def _database(settings: Settings) -> Database:
     url = settings.server.database
-    database = open_database(url.reveal() if url else settings.server.data / DATABASE, use="replace")
+    database = open_database(url.reveal() if url else settings.server.data / DATABASE, use="serve")
     try:
         database.run(refuse_moved, write=False)
     except BaseException:

@@ -41,7 +41,7 @@ class Server:
         self._obey_signals()
         where = _listen(self._listeners, parts)
         try:
-            secret = await life.boot(parts)
+            secret = await life.boot(parts, where)
             loops = life.start_loops(parts)
             await self._listeners.start()
             self._serving.set()

@@ -62,6 +62,10 @@ class Database:
         return self._writer.submit_sync(fn).result()
 
     @property
+    def dialect(self) -> Dialect:
+        return self._transactor.dialect
+
+    @property
     def problem(self) -> str | None:
         """Why the last write failed for want of disk or database; None while all is well."""
         return self._transactor.problem

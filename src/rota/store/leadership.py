@@ -15,7 +15,7 @@ RENEW = "UPDATE leadership SET expires_at = {now} + ? WHERE name = ? AND holder 
 FREE = "SELECT term, expires_at, {now} FROM leadership WHERE name = ? AND expires_at <= {now}{lock}"
 TAKE = "UPDATE leadership SET holder = ?, term = ?, expires_at = {now} + ? WHERE name = ?"
 HOLD = "SELECT 1 FROM leadership WHERE name = ? AND holder = ? AND term = ? AND expires_at > {now}{lock}"
-RELEASE = "UPDATE leadership SET expires_at = 0 WHERE name = ? AND holder = ?"
+RELEASE = "UPDATE leadership SET expires_at = {now} WHERE name = ? AND holder = ? AND expires_at > {now}"
 CURRENT = "SELECT holder, term FROM leadership WHERE name = ? AND expires_at > {now}"
 MICROSECOND = timedelta(microseconds=1)
 
@@ -54,7 +54,7 @@ def hold_lead(c: Connection, holder: str, term: int) -> bool:
 
 def release_lead(c: Connection, holder: str) -> None:
     """Let another take it at once. Nothing happens if the holder does not have it."""
-    c.run(RELEASE, (NAME, holder))
+    c.run(RELEASE.format(now=NOW[c.dialect]), (NAME, holder))
 
 
 def find_lead(c: Connection) -> tuple[str, int] | None:

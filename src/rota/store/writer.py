@@ -38,6 +38,7 @@ class Transactor:
     """
 
     def __init__(self, driver: Driver, connection: Connection) -> None:
+        self.dialect = connection.dialect
         self._driver = driver
         self._connection: Connection | None = connection
         self._closing = threading.Event()

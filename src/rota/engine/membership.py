@@ -1,0 +1,247 @@
+"""Keeps this server among the nodes of its database: says that it lives, leads if nobody does, gives up who is silent."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rota.bus import LoopName
+from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause
+from rota.core.run import Run
+from rota.engine.context import Engine
+from rota.engine.loop import Tick
+from rota.engine.relay import wake_up
+from rota.engine.rescuer import CRASHED
+from rota.engine.seat import BEAT, LEAD, SILENCE, Seat
+from rota.engine.settler import Settler
+from rota.runners.base import Finished
+from rota.store import leadership, nodes, settlement
+from rota.store.database import Connection, Database
+from rota.store.leadership import Lead
+from rota.store.nodes import Seen
+from rota.store.wakeups import call_out
+
+log = structlog.get_logger()
+
+WATCH_S = 0.5
+# After a gap as long as this nothing is known of how long the others were silent.
+GAP_S = 2 * BEAT.total_seconds()
+
+
+class Joined(Struct, frozen=True):
+    """How a server found its database.
+
+    former  ids of its own earlier lives that nobody has given up: what they have left is its to repair
+    """
+
+    former: list[str]
+    lead: Lead | None
+    others: int
+
+
+class Heard(Struct, frozen=True):
+    """What the database says at a beat."""
+
+    is_member: bool
+    lead: Lead | None = None
+    nodes: list[Seen] = []
+
+
+class Duties(Struct, frozen=True, kw_only=True):
+    """What a server does beside.
+
+    settings  a checksum of the tasks that its settings file defines
+    busy      how many runs are going on here
+    abandon   ends them all: they are not ours any more
+    take_over plans on where another left off
+    """
+
+    settings: Callable[[], str]
+    busy: Callable[[], int]
+    abandon: Callable[[], Awaitable[None]]
+    take_over: Callable[[Lead], Awaitable[None]]
+
+
+class Membership:
+    """Beats on a way of its own into the database, so that no other work holds them up."""
+
+    name: LoopName = "membership"
+
+    def __init__(self, engine: Engine, seat: Seat, beside: Database, settler: Settler, duties: Duties) -> None:
+        self._engine = engine
+        self._seat = seat
+        self._beside = beside
+        self._settler = settler
+        self._duties = duties
+        self._former: list[str] = []
+        self._since_s = 0.0
+        self._wants_lead = False
+        self._owed: Lead | None = None
+        self._dropping = asyncio.Lock()
+
+    # Coming and going
+
+    async def join(self) -> Joined:
+        """Take a seat, and the lead if nobody has it."""
+        asked_s = self._seat.steady_s()
+        joined = await self._beside.write(self._join)
+        self._seat.heard_s = self._since_s = asked_s
+        self._seat.term = joined.lead.term if joined.lead else None
+        self._seat.others, self._former = joined.others, joined.former
+        return joined
+
+    def _join(self, c: Connection) -> Joined:
+        node = self._seat.node
+        former = nodes.refresh_place(c, node.place)
+        for node_id in former:
+            leadership.release_lead(c, node_id)
+        alive = [seen.node for seen in nodes.list_nodes(c) if seen.node.kind == "server" and seen.silence < SILENCE]
+        others = [each for each in alive if each.id not in former]
+        nodes.insert_node(c, replace(node, settings=self._duties.settings()))
+        call_out(c, [wake_up(node.id, self.name)])
+        return Joined(former, leadership.take_lead(c, node.id, LEAD), len(others))
+
+    async def settle_in(self) -> None:
+        """What the earlier lives have left is repaired: from now on it may lead, and is like any other."""
+        former, self._former = self._former, []
+        await self._beside.write(lambda c: nodes.delete_nodes(c, former))
+        self._wants_lead = True
+
+    async def hand_over(self) -> None:
+        """Plan no more, if there is another that can."""
+        self._wants_lead = False
+        if self._seat.others:
+            self._seat.term = None
+            await self._beside.write(self._release)
+
+    async def leave(self) -> None:
+        """Nothing is held any more."""
+        await self._beside.write(self._leave)
+
+    def _release(self, c: Connection) -> None:
+        leadership.release_lead(c, self._seat.node.id)
+        call_out(c, [wake_up(self._seat.node.id, self.name)])
+
+    def _leave(self, c: Connection) -> None:
+        self._release(c)
+        nodes.delete_nodes(c, [self._seat.node.id])
+
+    # Being there
+
+    async def tick(self) -> Tick:
+        seat, asked_s = self._seat, self._seat.steady_s()
+        heard = await self._beside.write(self._beat)
+        if seat.is_out or not heard.is_member:
+            await self._come_back()
+            return Tick(again=True)
+        if asked_s - seat.heard_s > GAP_S:
+            self._since_s = asked_s
+        seat.heard_s = asked_s
+        self._note(heard.nodes)
+        await self._lead(heard.lead)
+        counts = await self._look_after(heard.nodes) if seat.term is not None else {}
+        return Tick(counts, next_at=self._engine.clock.now() + BEAT)
+
+    def _beat(self, c: Connection) -> Heard:
+        node = self._seat.node
+        if self._former:
+            nodes.refresh_place(c, node.place)
+        if not nodes.beat(c, node.id, self._duties.busy(), self._duties.settings()):
+            return Heard(is_member=False)
+        asks = not self._seat.is_out and (self._wants_lead or self._seat.term is not None)
+        return Heard(True, leadership.take_lead(c, node.id, LEAD) if asks else None, nodes.list_nodes(c))
+
+    def _note(self, found: Sequence[Seen]) -> None:
+        place = self._seat.node.place  # our earlier lives have it too
+        alive = [seen.node for seen in found if seen.node.kind == "server" and seen.silence < SILENCE]
+        others = [node for node in alive if node.place != place]
+        self._seat.others = len(others)
+        own = self._duties.settings()
+        different = sorted(node.name for node in others if node.settings not in (own, None))
+        notes = self._engine.vitals.notes
+        if different:
+            notes["settings"] = f"the tasks of the settings file are others on {', '.join(different)}; those of who leads count"
+        else:
+            notes.pop("settings", None)
+
+    async def _lead(self, lead: Lead | None) -> None:
+        if lead is None:
+            if self._seat.term is not None:
+                self._engine.step_down()
+            return
+        if self._seat.term != lead.term:
+            self._owed, self._seat.term = lead, lead.term
+        if self._owed is not None:
+            log.info("this server plans now", term=lead.term)
+            await self._duties.take_over(self._owed)
+            self._owed = None
+
+    async def watch(self) -> None:
+        """Ends what runs here before others may take it, if nothing is heard of the database for too long."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._seat.others and self._seat.is_stale and not self._seat.is_out:
+                log.error("the database was not heard for too long: what runs here is ended, for another node may have it")
+                await self._drop_out()
+
+    async def _drop_out(self) -> None:
+        async with self._dropping:
+            self._seat.is_out, self._owed = True, None
+            self._engine.step_down()
+            await self._duties.abandon()
+
+    async def _come_back(self) -> None:
+        """Under a new id: what was held under the old one is not ours any more."""
+        log.warning("the other nodes gave this server up: it starts anew among them", node=self._seat.node.id)
+        await self._drop_out()
+        old, asked_s = self._seat.node.id, self._seat.steady_s()
+        node = replace(self._seat.node, id=self._engine.ids.new(), settings=self._duties.settings())
+        await self._beside.write(lambda c: _move(c, old, node))
+        self._seat.node, self._seat.heard_s, self._since_s = node, asked_s, asked_s
+        self._engine.node = node.id
+        self._seat.is_out = False
+        self._engine.bus.wake("dispatcher")
+
+    # Looking after the others, of who leads
+
+    async def _look_after(self, found: Sequence[Seen]) -> dict[str, int]:
+        given_up = await self._give_up(found)
+        left = await self._engine.database.read(nodes.list_left_runs)
+        if not left:
+            return {"given_up": given_up}
+        done = await self._settler.settle_found(self._find_left)
+        log.warning("ended what a node has left", ended=len(done.ended), again=len(done.retrying))
+        return {"given_up": given_up, "ended": len(done.ended), "again": len(done.retrying)}
+
+    async def _give_up(self, found: Sequence[Seen]) -> int:
+        """A node counts as silent only if we have listened for as long."""
+        if timedelta(seconds=self._seat.heard_s - self._since_s) < SILENCE:
+            return 0
+        silent = [seen.node for seen in found if seen.silence > SILENCE and seen.node.id != self._seat.node.id]
+        if not silent:
+            return 0
+        gone = await self._engine.write_led(lambda c: [node for node in silent if nodes.delete_silent(c, node.id, SILENCE)])
+        for node in gone:
+            log.warning("a node was silent for too long and is given up", node=node.id, name=node.name)
+        return len(gone)
+
+    def _find_left(self, c: Connection, now: datetime) -> Sequence[Finished]:
+        self._engine.check_lead(c)
+        left = nodes.list_left_runs(c)
+        stops = settlement.list_stop_causes(c, [run.id for run in left])
+        return [_account(run, stops.get(run.id), now) for run in left]
+
+
+def _move(c: Connection, old: str, node: nodes.Node) -> None:
+    leadership.release_lead(c, old)
+    nodes.delete_nodes(c, [old])
+    nodes.insert_node(c, node)
+
+
+def _account(run: Run, stop: StopCause | None, now: datetime) -> Finished:
+    state, reason = STOP_OUTCOMES[stop] if stop else CRASHED
+    outcome = Outcome(state=state, reason=reason, error="its node was not heard of any more while this was running")
+    return Finished(run_id=run.id, fence=run.fence, outcome=outcome, ended_at=now)

@@ -1,0 +1,138 @@
+"""The parts of a server that shares its database with others."""
+
+import asyncio
+import hashlib
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from rota.clock import steady_s
+from rota.config import Unit, explain
+from rota.core.errors import RotaError
+from rota.datadir import PLACE
+from rota.engine.loop import Loop, keep_ticking
+from rota.engine.membership import Duties, Joined, Membership
+from rota.engine.relay import LED, Relay
+from rota.engine.seat import Seat
+from rota.engine.shared import SharedLoop
+from rota.ops.installation import apply_file_tasks
+from rota.server.units import Units
+from rota.store.database import open_beside
+from rota.store.leadership import Lead
+from rota.store.listening import Listener
+from rota.store.nodes import Node
+from rota.store.postgres import PostgresDriver
+
+if TYPE_CHECKING:
+    from rota.server.parts import Parts
+
+log = structlog.get_logger()
+
+
+class Cluster:
+    """Made after the other parts, and started before them."""
+
+    def __init__(self, parts: "Parts", seat: Seat, url: str) -> None:
+        self._parts = parts
+        self.seat = parts.engine.seat = seat
+        self._beside = open_beside(url)
+        duties = Duties(
+            settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon, take_over=self.take_over
+        )
+        self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
+        self._relay = Relay(parts.engine, self._beside, self._hear_call)
+        self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def share(self, loop: Loop) -> SharedLoop:
+        """The same loop as it is on one of several nodes."""
+        parts = self._parts
+        rest = parts.notifier.let_go if loop is parts.notifier else lambda: None
+        return SharedLoop(loop, parts.engine, is_led=loop.name in LED, on_rest=rest)
+
+    async def join(self, address: str | None) -> Joined:
+        """`address`: where the main listener is reached."""
+        engine, seat = self._parts.engine, self.seat
+        seat.node = msgspec.structs.replace(seat.node, address=address)
+        joined = await self.membership.join()
+        engine.bus.outward = self._relay
+        beats = keep_ticking(self.membership, engine.clock, engine.bus, engine.vitals)
+        for work in (beats, self.membership.watch(), self._relay.bring_in(), self._listener.listen()):
+            self._tasks.append(asyncio.create_task(work))
+        return joined
+
+    async def take_over(self, lead: Lead) -> None:
+        """Plan on where another node left off: nothing is started, forgiven or given up as when the installation starts."""
+        parts = self._parts
+        try:
+            await apply_file_tasks(parts.rota, [unit.spec for unit in parts.units.all])
+        except RotaError as error:
+            log.error("the tasks of the settings file were not taken over", why=explain(error))
+        await parts.scheduler.take_over(lead.vacant)
+        parts.dispatcher.look_everywhere()
+        for loop in parts.loops:
+            parts.engine.bus.wake(loop.name)
+
+    async def hand_over(self) -> None:
+        """Plan no more, if another can."""
+        try:
+            await self.membership.hand_over()
+        except RotaError as error:
+            log.warning("the lead was not handed over", why=error.message)
+
+    async def leave(self) -> None:
+        """Nothing runs here any more. The others hear of it at once, or find it out."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.membership.leave()
+        except RotaError:  # the others find it out
+            return
+
+    def close(self) -> None:
+        self._beside.close()
+
+    def _hear_call(self, name: str) -> None:
+        if name == "dispatcher":
+            self._parts.dispatcher.look_everywhere()
+
+
+class Checksum:
+    """Of the tasks that the settings file defines."""
+
+    def __init__(self, units: Units) -> None:
+        self._units = units
+        self._of: list[Unit] | None = None
+        self._known = ""
+
+    def __call__(self) -> str:
+        if self._of is not self._units.all:
+            self._of = self._units.all
+            specs = sorted((unit.spec for unit in self._of), key=lambda spec: spec.name)
+            self._known = hashlib.sha256(msgspec.json.encode(specs, order="deterministic")).hexdigest()[:16]
+        return self._known
+
+
+def build_cluster(parts: "Parts", url: str) -> Cluster:
+    """Raises Unavailable if the database does not answer."""
+    server = parts.settings.server
+    node = Node(
+        id=parts.engine.node, name=server.node or socket.gethostname(), place=_place(server.data), labels=list(server.labels),
+        capacity=server.max_concurrent_runs,
+    )  # fmt: skip
+    return Cluster(parts, Seat(node=node, steady_s=steady_s), url)
+
+
+def _place(data: Path) -> str:
+    """An id of the data directory, which its owner alone asks for."""
+    file = data / PLACE
+    if not file.exists():
+        part = file.with_suffix(".new")
+        part.write_text(uuid4().hex)
+        part.replace(file)
+    return file.read_text()
