@@ -26,6 +26,7 @@ from rota.store.database import Database
 EVENT = "event"
 # A wait that is shorter is not worth a line of the log.
 NOTED_AFTER_S = 1.0
+WAITS = "waits until another run of a module has ended: all workers are busy"
 
 
 class ModuleExecutor:
@@ -75,28 +76,29 @@ class ModuleExecutor:
 
     async def _take(self, context: Context, realm: str) -> WorkerProcess | None:
         """None if the run is to stop before there is one."""
-        if context.stop.is_asked:
-            return None
-        worker = self._pool.find_idle(realm)
-        return worker or await self._wait_for_one(context, realm)
+        while not context.stop.is_asked:
+            worker = await self._pool.find(realm) or await self._wait_for_one(context, realm)
+            if worker and worker.is_usable:
+                return worker
+            if worker:  # it died on its way here
+                self._pool.give_back(worker, is_clean=False)
+        return None
 
     async def _wait_for_one(self, context: Context, realm: str) -> WorkerProcess | None:
-        taking, stop = asyncio.ensure_future(self._pool.take(realm)), asyncio.ensure_future(context.stop.wait())
+        """None if the run is to stop, or is to look again."""
+        place = self._pool.queue(realm)
+        context.stop.watch(place.cancel)
+        noted = asyncio.get_running_loop().call_later(NOTED_AFTER_S, context.note, WAITS)
         try:
-            await asyncio.wait((taking, stop), timeout=NOTED_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
-            if not taking.done() and not stop.done():
-                context.note("waits until another run of a module has ended: all workers are busy")
-            await asyncio.wait((taking, stop), return_when=asyncio.FIRST_COMPLETED)
-            return taking.result() if taking.done() else None
+            return await place
+        except asyncio.CancelledError:
+            self._pool.leave(place)
+            task = asyncio.current_task()
+            if context.stop.is_asked and task and not task.cancelling():
+                return None
+            raise
         finally:
-            stop.cancel()
-            if not taking.done():
-                taking.cancel()
-                taking.add_done_callback(self._give_back_late)
-
-    def _give_back_late(self, taking: "asyncio.Future[WorkerProcess]") -> None:
-        if not taking.cancelled() and not taking.exception():
-            self._pool.give_back(taking.result(), is_clean=True)
+            noted.cancel()
 
 
 def _refused(context: Context, error: str) -> Outcome:

@@ -48,7 +48,7 @@ class Pool:
         self._all: set[WorkerProcess] = set()
         self._idle: dict[WorkerProcess, asyncio.TimerHandle | None] = {}
         self._starting = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[tuple[str, asyncio.Future[WorkerProcess | None]]] = deque()
         self._warming: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -69,15 +69,31 @@ class Pool:
                 return worker
         return None
 
-    async def take(self, realm: str) -> WorkerProcess:
-        """A worker, started if need be, as soon as there is a place. Raises OSError if it cannot be started."""
-        while True:
-            worker = self.find_idle(realm)
-            if worker:
-                return worker
-            if self.size < self._rules.workers or self._make_room():
-                return await self._start(realm)
-            await self._next_place()
+    async def find(self, realm: str) -> WorkerProcess | None:
+        """A worker, taken, started if need be; None if there is no place for another. Raises OSError if it cannot be started."""
+        worker = self.find_idle(realm)
+        if worker is None and (self.size < self._rules.workers or self._make_room()):
+            worker = await self._start(realm)
+        return worker
+
+    def queue(self, realm: str) -> "asyncio.Future[WorkerProcess | None]":
+        """For who found none: the next worker that is free, taken, or None when there is a place for another one again.
+
+        In the order in which they came. Who stops waiting tells it by `leave`.
+        """
+        place: asyncio.Future[WorkerProcess | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((realm, place))
+        return place
+
+    def leave(self, place: "asyncio.Future[WorkerProcess | None]") -> None:
+        """What was given meanwhile is the next one's."""
+        if place.cancel() or place.cancelled():
+            return
+        worker = place.result()
+        if worker:
+            self.give_back(worker, is_clean=True)
+        else:
+            self._tell_waiting()
 
     def give_back(self, worker: WorkerProcess, *, is_clean: bool) -> None:
         """After a run; `is_clean`: nothing of the run is left in it."""
@@ -88,9 +104,9 @@ class Pool:
             worker.retire()
             self._all.discard(worker)
             self.keep_warm()
+            self._tell_waiting()
         else:
-            self._rest(worker)
-        self._tell_waiting()
+            self._free(worker)
 
     def renew(self) -> None:
         """Modules may have changed: whoever has loaded them before works on nothing new."""
@@ -118,7 +134,7 @@ class Pool:
 
     async def _warm_one(self) -> None:
         try:
-            self._rest(await self._start(USER_REALM))
+            self._free(await self._start(USER_REALM))
         except OSError as error:
             log.warning("a worker for modules could not be started", error=str(error))
 
@@ -165,22 +181,24 @@ class Pool:
         self._all.discard(worker)
         self._tell_waiting()
 
-    async def _next_place(self) -> None:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        try:
-            await place
-        except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._tell_waiting()
-            raise
+    def _free(self, worker: WorkerProcess) -> None:
+        """Straight to who waits longest, unless that one needs a worker of another realm."""
+        self._drop_gone()
+        if self._waiting and self._waiting[0][0] == worker.realm:
+            self._waiting.popleft()[1].set_result(worker)
+        else:
+            self._rest(worker)
+            self._tell_waiting()
 
     def _tell_waiting(self) -> None:
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
+        """There is a place: who waits longest is to look again."""
+        self._drop_gone()
+        if self._waiting:
+            self._waiting.popleft()[1].set_result(None)
+
+    def _drop_gone(self) -> None:
+        while self._waiting and self._waiting[0][1].done():
+            self._waiting.popleft()
 
 
 USER_REALM = "user"
