@@ -14,7 +14,7 @@ MOST_PDF_BYTES = 10 * MEGABYTE
 FORM_BYTES = 65_536
 MOST_AT_ONCE = 100
 LONGEST_NAME, LONGEST_KEY = 255, 500
-# Of a name within a key: a store counts bytes, and keys in S3 have 1,024 of them.
+# Of a name within a key, or of a file: stores and folders count bytes, and keys in S3 have 1,024 of them.
 MOST_NAME_BYTES = 255
 UNNAMED = "artifact"
 ATTACHMENT, PDF = "user_attachment", "application/pdf"
@@ -82,11 +82,15 @@ def run_prefix(folder: str, run_id: str) -> str:
 
 def key_of(prefix: str, artifact_id: str, name: str) -> str:
     """The key of a new artifact. `${filename}` has a meaning in upload forms, so no key says it."""
-    safe = base_name(name).replace("${", "_{")
-    while len(safe.encode()) > MOST_NAME_BYTES:
-        stem, dot, ending = safe.rpartition(".")
-        safe = f"{stem[:-1]}{dot}{ending}" if len(stem) > 1 else safe[:-1]
-    return f"{prefix}{artifact_id}/{safe}"
+    return f"{prefix}{artifact_id}/{clip_name(base_name(name).replace('${', '_{'))}"
+
+
+def clip_name(name: str) -> str:
+    """A name that every store and folder takes: cut to 255 bytes before its ending."""
+    while len(name.encode()) > MOST_NAME_BYTES:
+        stem, dot, ending = name.rpartition(".")
+        name = f"{stem[:-1]}{dot}{ending}" if len(stem) > 1 else name[:-1]
+    return name.strip()
 
 
 def is_sound_key(key: str) -> bool:

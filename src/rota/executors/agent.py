@@ -4,10 +4,11 @@ from pathlib import Path
 
 from rota.core.outcome import Outcome
 from rota.core.work import Agent
-from rota.executors.agentcommand import carry_out_command, sweep
+from rota.executors.agentcommand import carry_out_command
 from rota.executors.agenturl import carry_out_url
 from rota.executors.base import Context
 from rota.executors.chain import Surroundings, carry_out_chain
+from rota.executors.workplace import Workplaces
 from rota.outgoing import Outgoing
 
 
@@ -23,20 +24,13 @@ class AgentExecutor:
     def __init__(self, around: Surroundings, outgoing: Outgoing, workspaces: Path) -> None:
         self._around = around
         self._outgoing = outgoing
-        self._workspaces = workspaces.absolute()  # a program starts in another folder
-        self._is_swept = False
+        self._workplaces = Workplaces(workspaces)
 
     async def execute(self, context: Context) -> Outcome:
         work = context.task.spec.executor
         assert isinstance(work, Agent)  # noqa: S101  the runner looked at the kind
         if work.command is not None:
-            self._sweep()
-            return await carry_out_command(context, work, self._workspaces)
+            return await carry_out_command(context, work, await self._workplaces.place_of(context.run.id))
         if work.url is not None:
             return await carry_out_url(context, work, self._outgoing)
         return await carry_out_chain(self._around, context, work)
-
-    def _sweep(self) -> None:
-        if not self._is_swept:
-            self._is_swept = True
-            sweep(self._workspaces)

@@ -13,31 +13,26 @@ from msgspec.structs import replace
 from rota.core.agent.chain import begin
 from rota.core.outcome import Outcome
 from rota.core.work import Agent
-from rota.executors.agentlog import AgentLog
 from rota.executors.agenturl import assignment
 from rota.executors.base import Context
 from rota.executors.command import Command, carry_out, unstartable
 from rota.executors.environment import inherited, layered, params_variables, run_variables
 from rota.executors.shell import shell_argv
+from rota.executors.workplace import OUTPUT_VARIABLE, prepare, read_output, secrets_of
 
-MOST_OUTPUT_BYTES = 8 * 1024 * 1024
-OUTPUT_VARIABLE = "ROTA_OUTPUT"
 # Standard input is a file, so that a program that does not read it holds nobody up.
 FROM_FILE = 'exec "$@" <"$0"'
 
 
-def sweep(workspaces: Path) -> None:
-    """Clear away what a server that was killed has left."""
-    shutil.rmtree(workspaces, ignore_errors=True)
+async def carry_out_command(context: Context, work: Agent, place: Path) -> Outcome:
+    """Exit code, stop and time-out count as for any command; the output is what the file named by ROTA_OUTPUT holds.
 
-
-async def carry_out_command(context: Context, work: Agent, workspaces: Path) -> Outcome:
-    """Exit code, stop and time-out count as for any command; the output is what the file named by ROTA_OUTPUT holds."""
-    place = workspaces / context.run.id
+    place  made for this attempt, and gone after it
+    """
     try:
         await asyncio.to_thread(_prepare, place, context, work)
         outcome = await carry_out(context, _command(context, work, place))
-        return replace(outcome, output=AgentLog(context).mask_all(await asyncio.to_thread(_read, place / "output")))
+        return replace(outcome, output=secrets_of(context).redact_all(await asyncio.to_thread(_read, place / "output")))
     except OSError as error:
         return unstartable(context, f"{error.filename}: {error.strerror}")
     except ValueError as error:
@@ -47,10 +42,7 @@ async def carry_out_command(context: Context, work: Agent, workspaces: Path) -> 
 
 
 def _prepare(place: Path, context: Context, work: Agent) -> None:
-    """Anew for each attempt: what one before has left is not what this one was given."""
-    shutil.rmtree(place, ignore_errors=True)
-    (place / "work").mkdir(parents=True, mode=0o700)
-    place.chmod(0o700)
+    prepare(place, "work")
     (place / "input").write_bytes(msgspec.json.encode(assignment(context.task, context.run, work)) + b"\n")
 
 
@@ -74,13 +66,9 @@ def _argv(work: Agent) -> Sequence[str]:
 
 def _read(path: Path) -> Any:
     """JSON, or else text; None if nothing was written. Raises ValueError for what is too long."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_OUTPUT_BYTES + 1)
-    except FileNotFoundError:
+    data = read_output(path)
+    if data is None:
         return None
-    if len(data) > MOST_OUTPUT_BYTES:
-        raise ValueError(f"its output is larger than {MOST_OUTPUT_BYTES} bytes")
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

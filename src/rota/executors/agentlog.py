@@ -56,21 +56,11 @@ class AgentLog:
             self._write(b"\n")
 
     def mask(self, text: str) -> str:
-        if not self._secrets:
-            return text
-        return self._secrets.redact(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
+        return self._secrets.redact_text(text)
 
     def mask_all(self, value: Any) -> Any:
         """A value with the keys in all of its texts hidden."""
-        match value:
-            case str():
-                return self.mask(value)
-            case dict():
-                return {self.mask(name): self.mask_all(item) for name, item in value.items()}
-            case list():
-                return [self.mask_all(item) for item in value]
-            case _:
-                return value
+        return self._secrets.redact_all(value)
 
     def _write(self, data: bytes) -> None:
         if data:

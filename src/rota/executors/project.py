@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from rota.core.projectrun import inactivity_s
 from rota.core.work import Project
 from rota.executors.base import Context, Executor, kind_of
 from rota.executors.projectcommand import Assignment, carry_out_command, messages_of
+from rota.executors.workplace import Workplaces
 from rota.store import artifacts, projectruns, projecttasks
 from rota.store.database import Connection, Database
 from rota.tools.misfit import find_misfit
@@ -47,9 +47,8 @@ class ProjectExecutor:
         self._blobs = blobs
         self._settings = settings
         self._executors = executors
-        self._workspaces = workspaces.absolute()  # it works elsewhere than the server
+        self._workplaces = Workplaces(workspaces)
         self._messages: dict[str, Path] = {}
-        self._is_swept = False
 
     def deliver(self, run_id: str, line: bytes) -> bool:
         """Tell the command that works on a run. False if none does."""
@@ -77,8 +76,7 @@ class ProjectExecutor:
     async def _carry_out(self, context: Context, told: Assignment) -> Outcome:
         work, run_id = told.settings.executor, context.run.id
         if work is None:
-            self._sweep()
-            place = self._workspaces / run_id
+            place = await self._workplaces.place_of(run_id)
             self._messages[run_id] = messages_of(place)
             try:
                 return await carry_out_command(context, told, place, self._blobs)
@@ -87,12 +85,6 @@ class ProjectExecutor:
         task = replace(context.task, spec=replace(context.task.spec, executor=work))
         run = replace(context.run, params={**context.run.params, **_params(told)})
         return await self._executors[kind_of(task)].execute(replace(context, task=task, run=run))
-
-    def _sweep(self) -> None:
-        """Clear away what a server that was killed has left."""
-        if not self._is_swept:
-            self._is_swept = True
-            shutil.rmtree(self._workspaces, ignore_errors=True)
 
 
 class Watch:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from rota.blobs import Blobs
 from rota.config.projects import ProjectSettings
-from rota.core.artifact import Artifact
+from rota.core.artifact import Artifact, clip_name
 from rota.core.errors import RotaError
 from rota.core.outcome import Outcome
 from rota.core.projectrun import ProjectRun
@@ -22,8 +22,8 @@ from rota.executors.base import Context
 from rota.executors.command import Command, carry_out, unstartable
 from rota.executors.environment import inherited, layered, run_variables
 from rota.executors.shell import shell_argv
+from rota.executors.workplace import OUTPUT_VARIABLE, prepare, read_output, secrets_of
 
-MOST_OUTPUT_BYTES = 8 * 1024 * 1024
 REPOSITORY = "{repository}"
 # Words of a user stand in variables and never in the script, so that none of them is read as one.
 CLONE = (
@@ -54,9 +54,9 @@ async def carry_out_command(context: Context, told: Assignment, place: Path, blo
         for attachment in told.attachments:
             await _fetch(blobs, attachment, place / "attachments")
         outcome = await carry_out(context, _command(context, told, place))
-        return replace(outcome, output=await asyncio.to_thread(_read, place / "output.json"))
+        return replace(outcome, output=secrets_of(context).redact_all(await asyncio.to_thread(_read, place / "output.json")))
     except OSError as error:
-        return unstartable(context, f"{error.filename}: {error.strerror}")
+        return unstartable(context, f"{Path(str(error.filename)).name}: {error.strerror}")
     except RotaError as error:
         return unstartable(context, f"an attachment could not be fetched: {error.message}")
     except ValueError as error:
@@ -71,10 +71,7 @@ def messages_of(place: Path) -> Path:
 
 
 def _prepare(place: Path, told: Assignment) -> None:
-    """Anew for each attempt: what one before has left is not what this one was given."""
-    shutil.rmtree(place, ignore_errors=True)
-    for folder in (place, place / "work", place / "attachments"):
-        folder.mkdir(parents=True, mode=0o700)
+    prepare(place, "work", "attachments")
     (place / "prompt").write_text(told.prompt, encoding="utf-8", errors="replace")
     messages_of(place).touch()
     if told.task.json_schema is not None:
@@ -83,9 +80,9 @@ def _prepare(place: Path, told: Assignment) -> None:
 
 async def _fetch(blobs: Blobs, attachment: Artifact, folder: Path) -> None:
     """Two of one name are told apart by their ids."""
-    place = folder / attachment.name
+    place = folder / clip_name(attachment.name)
     if await asyncio.to_thread(place.exists):
-        place = folder / f"{attachment.id}-{attachment.name}"
+        place = folder / clip_name(f"{attachment.id}-{attachment.name}")
     content = await blobs.get(attachment.key)
     with await asyncio.to_thread(place.open, "wb") as file:
         async for piece in content.pieces:
@@ -103,7 +100,7 @@ def _command(context: Context, told: Assignment, place: Path) -> Command:
         {
             "ROTA_WORKSPACE": str(place / "work"),
             "ROTA_PROMPT": str(place / "prompt"),
-            "ROTA_OUTPUT": str(place / "output.json"),
+            OUTPUT_VARIABLE: str(place / "output.json"),
             "ROTA_MESSAGES": str(messages_of(place)),
             "ROTA_ATTACHMENTS": str(place / "attachments"),
             "ROTA_SCHEMA": str(place / "schema.json") if told.task.json_schema is not None else "",
@@ -118,14 +115,8 @@ def _command(context: Context, told: Assignment, place: Path) -> Command:
 
 def _read(path: Path) -> Any:
     """None if nothing was written. Raises ValueError for what is too long, or no JSON."""
+    data = read_output(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_OUTPUT_BYTES + 1)
-    except FileNotFoundError:
-        return None
-    if len(data) > MOST_OUTPUT_BYTES:
-        raise ValueError(f"its output is larger than {MOST_OUTPUT_BYTES} bytes")
-    try:
-        return msgspec.json.decode(data)
+        return None if data is None else msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("what it wrote to ROTA_OUTPUT is not JSON") from None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 REDACTED = b"[redacted]"
 MIN_SECRET_BYTES = 4  # shorter values stand everywhere in ordinary output: masking them would hide nothing but the output
@@ -25,6 +26,21 @@ class Secrets:
         """The whole of a text, masked."""
         stream = MaskedStream(self)
         return stream.feed(text) + stream.flush()
+
+    def redact_text(self, text: str) -> str:
+        return self.redact(text.encode(errors="surrogatepass")).decode(errors="surrogatepass") if self else text
+
+    def redact_all(self, value: Any) -> Any:
+        """A document, with what is secret hidden in all of its texts."""
+        match value:
+            case str():
+                return self.redact_text(value)
+            case dict():
+                return {self.redact_text(name): self.redact_all(item) for name, item in value.items()}
+            case list():
+                return [self.redact_all(item) for item in value]
+            case _:
+                return value
 
     def occur_in(self, data: bytes) -> bool:
         return any(value in data for value in self._values)

@@ -70,6 +70,31 @@ env = {OWN = "my-own-secret"}"""
     worked(tmp_path, command, talk)
 
 
+def test_secrets_stand_in_no_output(tmp_path: Path) -> None:
+    command = """command = 'printf "{\\"said\\": [\\"$OWN\\", \\"by $GITHUB_TOKEN\\"]}" > $ROTA_OUTPUT'
+env = {OWN = "my-own-secret"}"""
+
+    async def talk(who: People, _rota: Rota) -> None:
+        run = await new_run(who.owner, await who.owner.task(description="x"), github_user_token="ghs_hidden")
+        assert (await ended(who.owner, run))["output"] == {"said": ["[redacted]", "by [redacted]"]}
+
+    worked(tmp_path, command, talk)
+
+
+def test_attachments_of_one_name_however_long_are_all_there(tmp_path: Path) -> None:
+    async def talk(who: People, _rota: Rota) -> None:
+        task = await who.owner.task(description="x")
+        made = await who.owner.post(f"/tasks/{task['id']}/runs", {"environment": "cloud"}, 201)
+        named = {"name": "ü" * 200 + ".txt", "type": "context"}
+        await who.owner.post(at(made, "/artifacts"), {"artifacts": [{**named, "content": text} for text in ("one\n", "two\n")]})
+        await who.owner.post(at(made, "/start"), {})
+        run = await ended(who.owner, made)
+        assert (run["status"], run["error_message"]) == ("completed", None)
+        assert sorted(await said(who.owner, run, "info")) == ["one", "two"]
+
+    worked(tmp_path, "command = 'cat $ROTA_ATTACHMENTS/*.txt'", talk)
+
+
 def test_a_command_whose_output_does_not_fit_has_failed(tmp_path: Path) -> None:
     async def talk(who: People, _rota: Rota) -> None:
         run = await new_run(who.owner, await who.owner.task(description="x", json_schema=SCHEMA))
