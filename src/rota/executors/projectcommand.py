@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ CLONE = (
     'git clone --quiet ${{ROTA_BRANCH:+--branch "$ROTA_BRANCH"}} -- "{url}" "$ROTA_WORKSPACE/repository"\n'
     'cd "$ROTA_WORKSPACE/repository"\n'
 )
+# What organizations and repositories are called. It stands in a path or an address, so nothing in it leads out of there.
+PLAIN = re.compile(r"(?!\.{1,2}$)[\w.~+-]+")
 # Standard input is a file, so that a command that does not read it holds nobody up.
 RUN = 'exec "$@" <"$ROTA_PROMPT"'
 
@@ -91,8 +94,7 @@ async def _fetch(blobs: Blobs, attachment: Artifact, folder: Path) -> None:
 
 def _command(context: Context, told: Assignment, place: Path) -> Command:
     settings = told.settings
-    clones = settings.clone is not None and bool(told.task.repository)
-    script = (CLONE.format(url=(settings.clone or "").replace(REPOSITORY, "$ROTA_REPOSITORY")) if clones else "") + RUN
+    script = _clone(settings.clone, told.task.repository) + RUN
     layers = (
         inherited(os.environ),
         context.secrets,
@@ -111,6 +113,15 @@ def _command(context: Context, told: Assignment, place: Path) -> Command:
     )
     argv = [*shell_argv("/bin/sh", script), "sh", *shell_argv("/bin/sh", settings.command or "")]
     return Command(argv=argv, env=layered(layers), working_dir=str(place / "work"))
+
+
+def _clone(url: str | None, repository: str | None) -> str:
+    """Raises ValueError for a repository that would lead elsewhere than the operator said."""
+    if url is None or not repository:
+        return ""
+    if not all(PLAIN.fullmatch(part) for part in repository.split("/")):
+        raise ValueError(f"the repository {repository} is none that can be cloned")
+    return CLONE.format(url=url.replace(REPOSITORY, "$ROTA_REPOSITORY"))
 
 
 def _read(path: Path) -> Any:

@@ -116,8 +116,10 @@ git checkout -q -b next && echo hello > file && git add file && git -c user.name
         task = await who.owner.task(description="x", repository="Acme/web")
         run = await ended(who.owner, await new_run(who.owner, task, branch="next"))
         assert await said(who.owner, run, "info") == ["hello"]
-        evil = await who.owner.task(description="x", repository="$(id)/`id`")
-        assert (await ended(who.owner, await new_run(who.owner, evil)))["status"] == "failed"
+        for elsewhere in ("$(id)/`id`", "../git", "acme/%2e%2e", "./web"):
+            evil = await who.owner.task(description="x", repository=elsewhere)
+            failed = await ended(who.owner, await new_run(who.owner, evil))
+            assert failed["error_message"] == f"the repository {elsewhere} is none that can be cloned"
 
     clone = f'clone = "{tmp_path}/git/{{repository}}.git"'
     worked(tmp_path, f"command = 'cat file'\n{clone}", talk)
