@@ -1,6 +1,8 @@
 """Tools of real MCP servers, over stdio and streamable HTTP."""
 
 import asyncio
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -90,6 +92,51 @@ def test_one_family_opens_a_broken_session_anew_and_leaves_no_process(tmp_path):
         assert before.isdisjoint(_children())
         await family.close()
         assert _children() == set()
+
+    asyncio.run(asyncio.wait_for(work(), PATIENCE_S))
+
+
+class Forgetful:
+    """A server of the older protocol, which keeps sessions, and has lost them all when it was started anew."""
+
+    def __init__(self) -> None:
+        self.sessions: set[str] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
+                body = await reader.readexactly(int(fields.get("content-length", 0)))
+                status, said, more = self._answer(json.loads(body or b"{}"), fields.get("mcp-session-id"))
+                text = json.dumps(said) if said else ""
+                kind = "content-type: application/json\r\n" if said else ""
+                writer.write(f"HTTP/1.1 {status} X\r\n{kind}{more}content-length: {len(text)}\r\n\r\n{text}".encode())
+                await writer.drain()
+        writer.close()
+
+    def _answer(self, asked: dict[str, Any], session: str | None) -> tuple[int, Any, str]:
+        if asked.get("method") == "initialize":
+            self.sessions.add(name := f"s{id(asked)}")
+            told = {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "x", "version": "1"}}
+            return 200, {"jsonrpc": "2.0", "id": asked["id"], "result": told}, f"mcp-session-id: {name}\r\n"
+        if session not in self.sessions:
+            return 404, None, ""
+        if asked.get("method") == "tools/list":
+            tools = [{"name": "add", "inputSchema": {"type": "object"}}]
+            return 200, {"jsonrpc": "2.0", "id": asked["id"], "result": {"tools": tools}}, ""
+        return (405 if "method" not in asked else 202), None, ""
+
+
+def test_a_session_that_its_server_does_not_know_any_more_is_opened_anew():
+    async def work() -> None:
+        forgetful, port = Forgetful(), free_port()
+        async with await asyncio.start_server(forgetful.serve, "127.0.0.1", port):
+            family = McpServers([McpServer(name="old", url=f"http://127.0.0.1:{port}/mcp")])
+            for _ in range(2):
+                assert [tool.name for tool in await _until_listed(family)] == ["mcp.old.add"]
+                forgetful.sessions.clear()
+            await family.close()
 
     asyncio.run(asyncio.wait_for(work(), PATIENCE_S))
 

@@ -25,6 +25,8 @@ PREFIX = "mcp."
 KEY_META = "rota/idempotencyKey"
 CLOSE_S = 8.0
 MOST_PAGES = 100
+# The SDK's own words, and its server's.
+SESSION_LOST = ("Session terminated", "Session not found")
 
 log = structlog.get_logger("rota.tools")
 
@@ -235,9 +237,10 @@ def _told(result: "CallToolResult", output_schema: Mapping[str, Any] | None) -> 
 
 
 def _is_broken(error: Any) -> bool:
-    from mcp.types import CONNECTION_CLOSED
+    """Whether the connection has ended, or a server that was started anew does not know the session (404 in HTTP)."""
+    from mcp.types import CONNECTION_CLOSED, INVALID_REQUEST
 
-    return bool(error.code == CONNECTION_CLOSED)
+    return error.code == CONNECTION_CLOSED or (error.code == INVALID_REQUEST and error.message in SESSION_LOST)
 
 
 def _words(error: BaseException) -> str:
