@@ -14,7 +14,7 @@ from rota.executors.base import Context
 from rota.executors.command import WHY
 from rota.executors.masked import Masked
 from rota.modules.process import Printed, WorkerProcess
-from rota.modules.protocol import AskState, Came, Ended, FromWorker, Keep, Said, Start, State, Stop
+from rota.modules.protocol import AskState, Came, Ended, FromWorker, Keep, Said, Start, State
 from rota.process import Tree, end_tree
 from rota.store import modulestate, runs
 from rota.store.database import Database
@@ -98,7 +98,7 @@ class Attempt:
         """Ask, wait, end: as the task's policy says."""
         stop, rule = self._context.stop, self._context.task.spec.policy.stop
         assert stop.cause  # noqa: S101  somebody asked
-        self._worker.send(Stop(self._start.run_id))
+        self._worker.stop()
         self._context.on_delivered()
         self._context.note(f"{WHY[stop.cause]}: the module is asked to stop")
         if await self._ends_within(0.0 if rule.signal == "SIGKILL" else rule.grace_s):
@@ -172,7 +172,7 @@ class Attempt:
     async def _tell_state(self) -> None:
         task_id = self._context.task.id
         state = await self._database.read(lambda c: modulestate.get_state(c, task_id))
-        self._worker.send(State(state))
+        self._worker.tell_state(State(state))
 
     async def _keep(self, text: bytes) -> None:
         run, at = self._context.run, datetime.fromtimestamp(self._context.now_ms() / 1000, UTC)

@@ -1,6 +1,5 @@
 """A worker's process, as the server sees it."""
 
-import asyncio
 import os
 import signal
 import socket
@@ -11,13 +10,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from rota.modules.protocol import MOST_MESSAGE_BYTES, Ended, Frames, FromWorker, Start, ToWorker, encode
+from rota.modules.outlet import Outlet
+from rota.modules.protocol import MOST_MESSAGE_BYTES, Begin, Ended, Frames, FromWorker, Start, State, Stop, ToWorker, encode
 from rota.process import Child, Poller, spawn
 
 READ_BYTES = 256 * 1024
 # At a run's end: a pipe holds less, unless somebody fills it as fast as it is read.
 MOST_READS = 16
-_ENDS = 3
+_ENDS = 4
 _decode = msgspec.msgpack.Decoder(FromWorker).decode
 Printed = Literal["stdout", "stderr"]
 
@@ -37,6 +37,9 @@ class Listener(Protocol):
 class WorkerProcess:
     """Works on one run at a time. What it prints between two runs is nobody's, and is dropped.
 
+    It has two ways in: a pipe on which it waits for work, and a socket, whose end is watched all the time, for all else and for
+    what it says. So a run wakes no thread of it but the one that works.
+
     runs  how many it has begun
     """
 
@@ -48,9 +51,9 @@ class WorkerProcess:
         self._listener: Listener | None = None
         self._poller = Poller.of_running_loop()
         self._frames = Frames(MOST_MESSAGE_BYTES)
-        self._unsent = bytearray()
         self._open: set[int] = set()
-        self._stdout = self._stderr = self._channel = -1
+        self._outlets: dict[int, Outlet] = {}
+        self._stdout = self._stderr = self._channel = self._starts = -1
         self._child: Child | None = None
 
     async def start(self, env: Mapping[str, str], memory_max: int) -> None:
@@ -59,7 +62,7 @@ class WorkerProcess:
         try:
             self._open_ends(theirs)
             argv = [sys.executable, "-P", "-m", "rota.modules.worker", str(memory_max)]
-            stdout, stderr, channel = theirs
+            stdout, stderr, channel, _ = theirs
             self._child = await spawn(argv, env=env, stdout=stdout, stderr=stderr, channel=channel, on_exit=self._exited)
             for fd, take in (
                 (self._stdout, self._read_stdout),
@@ -68,6 +71,7 @@ class WorkerProcess:
             ):
                 os.set_blocking(fd, False)
                 self._poller.watch(fd, take)
+            os.set_blocking(self._starts, False)
         except BaseException:
             self.kill()
             raise
@@ -83,9 +87,14 @@ class WorkerProcess:
         self._open.add(self._stderr)
         theirs.append(writing)
         ours, other = socket.socketpair()
+        theirs.append(other.detach())
+        reading, self._starts = os.pipe()
+        theirs.append(reading)
+        self._open.add(self._starts)
+        socket.send_fds(ours, [b"\0"], [reading])
         self._channel = ours.detach()
         self._open.add(self._channel)
-        theirs.append(other.detach())
+        self._outlets = {fd: Outlet(fd, self.kill_group) for fd in (self._starts, self._channel)}
 
     @property
     def pid(self) -> int:
@@ -105,14 +114,15 @@ class WorkerProcess:
         self._drain()
         self._listener = listener
         self.runs += 1
-        self.send(start)
+        self._put(self._starts, Begin(self.runs, start))
 
-    def send(self, message: ToWorker) -> None:
-        """What the socket does not take at once goes when it does. Nothing happens if nobody is there any more."""
-        waiting = bool(self._unsent)
-        self._unsent += encode(message)
-        if not waiting:
-            self._send_more()
+    def stop(self) -> None:
+        """Ask the run that it is at to stop."""
+        self._put(self._channel, Stop(self.runs))
+
+    def tell_state(self, state: State) -> None:
+        """What the run has asked for."""
+        self._put(self._channel, state)
 
     def retire(self) -> None:
         """It has no work: at the end of its socket it goes by itself, with all it left in its group."""
@@ -125,18 +135,10 @@ class WorkerProcess:
         for fd in list(self._open):
             self._close(fd)
 
-    def _send_more(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._unsent and self._channel in self._open:
-                del self._unsent[: os.write(self._channel, self._unsent)]
-        except BlockingIOError:
-            loop.add_writer(self._channel, self._send_more)
-            return
-        except OSError:  # it died; its exit is told apart
-            self._unsent.clear()
-        if self._channel in self._open:
-            loop.remove_writer(self._channel)
+    def _put(self, fd: int, message: Begin | ToWorker) -> None:
+        outlet = self._outlets.get(fd)
+        if outlet:
+            outlet.send(encode(message))
 
     def _receive(self) -> bool:
         """Whether there may be more."""
@@ -213,8 +215,8 @@ class WorkerProcess:
     def _close(self, fd: int) -> None:
         if fd in self._open:
             self._open.discard(fd)
-            if fd == self._channel:
-                asyncio.get_running_loop().remove_writer(fd)
+            if outlet := self._outlets.pop(fd, None):
+                outlet.close()
             self._poller.close(fd)
 
     @property

@@ -15,7 +15,7 @@ MOST_MESSAGE_BYTES = MOST_OUTPUT_BYTES + MOST_STATE_BYTES + 1024 * 1024
 _LENGTH_BYTES = 4
 
 
-class Start(Struct, frozen=True, kw_only=True, tag="start", array_like=True):
+class Start(Struct, frozen=True, kw_only=True, array_like=True):
     """Work on a run. `params` fit the definition and have its defaults; `env` are its variables (ROTA_RUN_ID …)."""
 
     source: Source
@@ -30,10 +30,17 @@ class Start(Struct, frozen=True, kw_only=True, tag="start", array_like=True):
     given: dict[str, Any] = {}
 
 
-class Stop(Struct, frozen=True, tag="stop", array_like=True):
-    """The run is to stop. Passed over if it is another's turn by now."""
+class Begin(Struct, frozen=True, array_like=True):
+    """What a worker is to do next. `number` counts what it was given."""
 
-    run_id: str
+    number: int
+    start: Start
+
+
+class Stop(Struct, frozen=True, tag="stop", array_like=True):
+    """The run of that number is to stop. Passed over if it is another's turn by now."""
+
+    number: int
 
 
 class State(Struct, frozen=True, tag="state", array_like=True):
@@ -84,12 +91,13 @@ class Ended(Struct, frozen=True, kw_only=True, tag="ended", array_like=True):
     cancelled: bool = False
 
 
-ToWorker = Start | Stop | State
+# Begin has a way of its own, on which the worker waits for work.
+ToWorker = Stop | State
 FromWorker = Said | Came | AskState | Keep | Ended
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def encode(message: ToWorker | FromWorker) -> bytes:
+def encode(message: Begin | ToWorker | FromWorker) -> bytes:
     body = _encode(message)
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -23,6 +24,7 @@ from rota.modules.protocol import (
     MOST_OUTPUT_BYTES,
     MOST_STATE_BYTES,
     AskState,
+    Begin,
     Came,
     Ended,
     Frames,
@@ -44,19 +46,19 @@ READ_BYTES = 256 * 1024
 # Of a traceback the end, which says what happened.
 MOST_TRACE_CHARACTERS = 64 * 1024
 _decode = msgspec.msgpack.Decoder(ToWorker).decode
+_decode_begin = msgspec.msgpack.Decoder(Begin).decode
 
 
 class Link:
     """The socket to the server. Its end is our end: what a dead server's run does would be nobody's."""
 
     def __init__(self, channel: socket.socket) -> None:
-        self.starts: queue.SimpleQueue[Start] = queue.SimpleQueue()
         self.states: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._channel = channel
         self._sending = threading.Lock()
         self._stopping = threading.Lock()
-        self._current: tuple[str, Any] | None = None
-        self._to_stop = ""
+        self._current: tuple[int, Any] | None = None
+        self._to_stop = 0
         threading.Thread(target=self._read, name="rota-link", daemon=True).start()
 
     def send(self, message: FromWorker) -> None:
@@ -64,11 +66,11 @@ class Link:
             self._channel.sendall(encode(message))
 
     @contextmanager
-    def working_on(self, run_id: str, cancel: Any) -> Iterator[None]:
+    def working_on(self, number: int, cancel: Any) -> Iterator[None]:
         """No `cancel` is called any more when this is over."""
         with self._stopping:
-            self._current = run_id, cancel
-            if self._to_stop == run_id:  # it came while the module was still being loaded
+            self._current = number, cancel
+            if self._to_stop == number:  # it came while the module was still being loaded
                 cancel()
         try:
             yield
@@ -89,16 +91,31 @@ class Link:
 
     def _take(self, message: ToWorker) -> None:
         match message:
-            case Start():
-                self._to_stop = ""  # what was stopped may be tried again
-                self.starts.put(message)
             case State():
                 self.states.put(message.state)
             case Stop():
                 with self._stopping:
-                    self._to_stop = message.run_id
-                    if self._current and self._current[0] == message.run_id:
+                    self._to_stop = message.number
+                    if self._current and self._current[0] == message.number:
                         self._current[1]()
+
+
+class Work:
+    """What is to be done next. Read by whoever does it: to be woken by another thread costs more than a short run."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._frames = Frames()
+        self._come: deque[bytes] = deque()
+
+    def take(self) -> Begin:
+        """Waits for it, without end: when the server goes, so do we."""
+        while not self._come:
+            data = os.read(self._fd, READ_BYTES)
+            if not data:
+                os.killpg(0, signal.SIGKILL)
+            self._come.extend(self._frames.feed(data))
+        return _decode_begin(self._come.popleft())
 
 
 class RunChannel:
@@ -129,8 +146,9 @@ class RunChannel:
 class Worker:
     """Loads what it needs when it needs it, and keeps it."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, work: Work) -> None:
         self._link = link
+        self._work = work
         self._loaded: dict[Source, dict[str, Module]] = {}
         self._surroundings = Surroundings()
         self._threads = threading.active_count()
@@ -138,25 +156,25 @@ class Worker:
 
     def serve(self) -> None:
         while True:
-            ended = self._work_on(self._link.starts.get())
+            ended = self._work_on(self._work.take())
             if os.getpid() != self._pid:  # the module forked, and this is not the one that was asked
                 os._exit(1 if ended.error else 0)
             self._link.send(ended)
 
-    def _work_on(self, start: Start) -> Ended:
-        channel = RunChannel(self._link)
+    def _work_on(self, begin: Begin) -> Ended:
+        channel, start = RunChannel(self._link), begin.start
         context = Context(
             channel, run_id=start.run_id, task=start.task, attempt=start.attempt, key=start.key, params=start.params,
             event=start.event, given=start.given,
         )  # fmt: skip
-        ended = self._carry_out(start, context)
+        ended = self._carry_out(begin, context)
         ended = _with_state(ended, context, channel)
         left = self._find_left()
         return msgspec.structs.replace(ended, left=left) if left else ended
 
-    def _carry_out(self, start: Start, context: Context) -> Ended:
+    def _carry_out(self, begin: Begin, context: Context) -> Ended:
         try:
-            return Ended(output=_encode_output(self._call(start, context)))
+            return Ended(output=_encode_output(self._call(begin, context)))
         except BrokenSource as error:
             return Ended(error=f"the module cannot be loaded: {error}")
         except Cancelled:
@@ -175,17 +193,18 @@ class Worker:
         finally:
             _flush()
 
-    def _call(self, start: Start, context: Context) -> Any:
+    def _call(self, begin: Begin, context: Context) -> Any:
+        start = begin.start
         module = self._find(start)
         os.environ.update(start.env)
         if module.is_async:
             import asyncio
 
-            return asyncio.run(self._call_async(start, module, context))
-        with self._link.working_on(start.run_id, context.cancel):
+            return asyncio.run(self._call_async(begin, module, context))
+        with self._link.working_on(begin.number, context.cancel):
             return module.call(start.params, context)
 
-    async def _call_async(self, start: Start, module: Module, context: Context) -> Any:
+    async def _call_async(self, begin: Begin, module: Module, context: Context) -> Any:
         import asyncio
 
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -195,8 +214,8 @@ class Worker:
             context.cancel()
             loop.call_soon_threadsafe(task.cancel)
 
-        with self._link.working_on(start.run_id, cancel):
-            return await module.call(start.params, context)
+        with self._link.working_on(begin.number, cancel):
+            return await module.call(begin.start.params, context)
 
     def _find(self, start: Start) -> Module:
         if start.source not in self._loaded:
@@ -308,8 +327,10 @@ def main() -> None:
     memory_max = int(sys.argv[1])
     if memory_max:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_max, memory_max))
-    link = Link(socket.socket(fileno=CHANNEL))
-    Worker(link).serve()
+    channel = socket.socket(fileno=CHANNEL)
+    _, (starts,), _, _ = socket.recv_fds(channel, 1, 1)
+    os.set_inheritable(starts, False)
+    Worker(Link(channel), Work(starts)).serve()
 
 
 _CANCELLED = Ended(error="Cancelled", cancelled=True)
