@@ -120,7 +120,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     runner = workshop.runner
     rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), workshop.project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings))
-    letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), show_run)
+    letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
     settler = Settler(engine, runner, dispatcher, partial(is_durable, workshop.executors))
     parts = Parts(
         settings=settings,

@@ -1,12 +1,18 @@
 """No secret is in any answer of RunWisp's API (checklist line 1)."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from tests.listening import listening
 from tests.surfaces.runwisp.serving import Place, serving
 
+from rota.core.actor import OPERATOR
+from rota.core.ulid import to_ulid
+from rota.modules.catalogue import Catalogue
+from rota.ops import starts
 from rota.surfaces import runwisp
+from rota.surfaces.runwisp.told import show_run
 
 VALUES = ("inline-hunter2", "from-a-file-hunter3", "default-hunter4")
 KEYS = ("INLINE_KEY", "FILE_KEY", "DEFAULT_KEY")
@@ -36,6 +42,39 @@ def test_line_1_no_answer_holds_a_secret_key_or_value(tmp_path: Path) -> None:
             assert "[redacted] [redacted] [redacted]" in "".join(told)
             for text in told:
                 assert not [secret for secret in (*VALUES, *KEYS, "hunter5") if secret in text], text[:500]
+
+    asyncio.run(talk())
+
+
+MODULE = """
+import rota
+
+@rota.module(displayname="Open")
+def open_up(token: rota.Secret = None):
+    raise RuntimeError("closed")
+"""
+WITH_MODULE = """
+[modules]
+paths = ["own.py"]
+[tasks.m]
+executor = { kind = "module", module = "open_up" }
+notify_on_failure = ["inapp"]
+"""
+
+
+def test_the_secret_params_of_modules_are_in_no_answer_and_no_webhook(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(MODULE)
+
+    async def talk() -> None:
+        async with serving(tmp_path, WITH_MODULE) as place:
+            modules = Catalogue([str(tmp_path / "own.py")], env=os.environ)
+            modules.read()
+            place.rota.modules = modules
+            start = await starts.start_task(place.rota, OPERATOR, "m", {"token": "hunter22"})
+            shown = await place.get(f"/api/runs/{to_ulid(start.run.id)}")
+            assert shown["params"] == {"token": "[redacted]"}
+            assert "hunter22" not in str(await place.runs("m"))
+            assert "hunter22" not in str(show_run(modules, start.run, "m"))
 
     asyncio.run(talk())
 

@@ -25,11 +25,11 @@ async def list_task_runs(ask: Ask) -> Reply:
 
 
 async def get_run(ask: Ask) -> Reply:
-    return ok(translate.run_wire(await occurrences.get_occurrence(ask.rota, ask.actor, run_of(ask))))
+    return ok(_run(ask, await occurrences.get_occurrence(ask.rota, ask.actor, run_of(ask))))
 
 
 async def get_task_run(ask: Ask) -> Reply:
-    return ok(translate.run_wire(await occurrences.get_occurrence(ask.rota, ask.actor, run_of(ask), task=task_of(ask))))
+    return ok(_run(ask, await occurrences.get_occurrence(ask.rota, ask.actor, run_of(ask), task=task_of(ask))))
 
 
 async def delete_run(ask: Ask) -> Reply:
@@ -70,4 +70,8 @@ async def rerun_selected(ask: Ask) -> Reply:
 async def _list(ask: Ask, asked: occurrences.Filter) -> Reply:
     query = ask.query
     page = await occurrences.list_occurrences(ask.rota, ask.actor, asked, order_of(query), limit=query.limit, offset=query.offset)
-    return ok(wire.RunPage([translate.run_wire(shown) for shown in page.items], page.total))
+    return ok(wire.RunPage([_run(ask, shown) for shown in page.items], page.total))
+
+
+def _run(ask: Ask, shown: occurrences.Shown) -> wire.Run:
+    return translate.run_wire(shown, ask.rota.modules)

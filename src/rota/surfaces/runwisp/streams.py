@@ -69,7 +69,7 @@ async def _events(ask: Ask, notice: Notice, names: dict[str, str]) -> Sequence[t
         case _, {"run": Run() as run}:
             found = await occurrences.list_of_run(ask.rota, run)
             name = await _name(ask, run.task_id, names)
-            return [_run_event(kind, each, name) for kind, each in _told(notice.kind, found)]
+            return [_run_event(ask, kind, each, name) for kind, each in _told(notice.kind, found)]
     return ()
 
 
@@ -83,8 +83,8 @@ def _told(kind: str, found: Sequence[Occurrence]) -> list[tuple[str, Occurrence]
     return [(words.event_of(found[-1].state), found[-1])] if state in ENDED and found[-1].is_over else []
 
 
-def _run_event(kind: str, occurrence: Occurrence, name: str) -> tuple[str, wire.RunEvent]:
-    return kind, wire.RunEvent(translate.run_wire(Shown(occurrence, name)), occurrence.error)
+def _run_event(ask: Ask, kind: str, occurrence: Occurrence, name: str) -> tuple[str, wire.RunEvent]:
+    return kind, wire.RunEvent(translate.run_wire(Shown(occurrence, name), ask.rota.modules), occurrence.error)
 
 
 async def _name(ask: Ask, task_id: str, names: dict[str, str]) -> str:

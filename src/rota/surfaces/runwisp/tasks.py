@@ -28,7 +28,7 @@ async def start_task(ask: Ask) -> Reply:
     except Invalid as error:
         raise _with_values(error, params) from None
     shown = await _shown(ask, start.run)
-    return created(translate.run_wire(shown), f"{_root(ask)}/api/runs/{to_ulid(start.run.id)}")
+    return created(translate.run_wire(shown, ask.rota.modules), f"{_root(ask)}/api/runs/{to_ulid(start.run.id)}")
 
 
 async def start_service(ask: Ask) -> Reply:

@@ -14,6 +14,7 @@ from rota.core.schedule.zone import get_clock
 from rota.core.ulid import to_ulid
 from rota.core.work import Compose, Shell, Work
 from rota.logs import LogLine, LogPage
+from rota.modules.catalogue import Catalogue
 from rota.ops.context import VariableFiles
 from rota.ops.logsearch import Hit
 from rota.ops.occurrences import Shown
@@ -154,7 +155,8 @@ def _ns(seconds: float | None) -> int:
     return round(seconds * 1_000_000_000) if seconds else 0
 
 
-def run_wire(shown: Shown) -> wire.Run:
+def run_wire(shown: Shown, modules: Catalogue) -> wire.Run:
+    """Without the secrets of modules among its params."""
     occurrence, run = shown.occurrence, shown.occurrence.run
     return wire.Run(
         id=to_ulid(occurrence.id),
@@ -169,7 +171,7 @@ def run_wire(shown: Shown) -> wire.Run:
         retry_attempt=occurrence.retry,
         retry_of_run_id=to_ulid(occurrence.previous_id) if occurrence.previous_id else None,
         instance_index=run.instance,
-        params={key: _text(value) for key, value in run.params.items() if value is not None} or None,
+        params={key: _text(value) for key, value in modules.hide(run.params).items() if value is not None} or None,
     )
 
 
