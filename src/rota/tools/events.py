@@ -27,4 +27,5 @@ PUBLISH = Tool(
     call=_publish,
     input_schema=INPUT,
     output_schema=OUTPUT,
+    scopes=("events:publish",),
 )

@@ -162,3 +162,17 @@ def test_only_an_admin_makes_what_belongs_to_others(rota: Rota) -> None:
         assert (await who.other.client.get(f"/tasks/{task['id']}")).status_code == 404
 
     asked(rota, talk)
+
+
+def test_a_step_that_publishes_needs_the_scope_for_it(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        publishing = task_body(payload={"pipeline": [{"uses": "events.publish", "with": {"topic": "t"}}]})
+        narrow = await agents.add_agent(rota, OPERATOR, "planner", scopes=["tasks:create"])
+        pair = await log_in(who.nobody, narrow.agent_id, narrow.agent_secret)
+        who.nobody.headers = httpx.Headers({"Authorization": f"Bearer {pair['access_token']}"})
+        reply = await who.nobody.post("/tasks", json=publishing)
+        assert (reply.status_code, reply.json()["detail"][0]["loc"]) == (422, ["body", "payload", "pipeline", 0, "uses"])
+        assert "events:publish" in reply.json()["message"]
+        await who.owner.post("/tasks", publishing, 201)
+
+    asked(rota, talk)
