@@ -35,10 +35,7 @@ class Surroundings:
         for timer in TIMERS:
             signal.setitimer(timer, 0)
         self._restore_signals()
-        if os.environ != self._environ:
-            for name in os.environ.keys() - self._environ.keys():
-                del os.environ[name]
-            os.environ.update(self._environ)
+        self._restore_environment()
         with suppress(OSError):
             if os.getcwd() != self._folder:  # noqa: PTH109
                 os.chdir(self._folder)
@@ -48,6 +45,14 @@ class Surroundings:
             sys.setrecursionlimit(self._deepest)
         # Others that were put in their place may still hold their buffers, and close them with themselves.
         return _lasting() == self._lasting and (sys.stdin, sys.stdout, sys.stderr) == self._streams
+
+    def _restore_environment(self) -> None:
+        now = dict(os.environ)
+        for name in now.keys() - self._environ.keys():
+            del os.environ[name]
+        for name, value in self._environ.items():
+            if now.get(name) != value:
+                os.environ[name] = value
 
     def _restore_signals(self) -> None:
         for number, handler in _handlers().items():
@@ -60,7 +65,7 @@ class Surroundings:
 
 def _handlers() -> dict[int, Any]:
     """None for what was not set from Python, and cannot be set from there again."""
-    return {number: signal.getsignal(number) for number in _SIGNALS}
+    return dict(zip(_SIGNALS, map(_getsignal, _SIGNALS), strict=True))
 
 
 def _umask() -> int:
@@ -76,5 +81,7 @@ def _lasting() -> tuple[Any, ...]:
     return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0), os.getresuid(), os.getresgid(), limits
 
 
+# What Python has put around it makes an enum of each answer: for all of them that takes as long as a short run.
+_getsignal = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 _SIGNALS = sorted(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _LIMITS = sorted(value for name, value in vars(resource).items() if name.startswith("RLIMIT_"))

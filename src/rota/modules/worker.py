@@ -308,10 +308,13 @@ def _flush() -> None:
 
 def _has_children() -> bool:
     try:
-        with open("/proc/thread-self/children", "rb") as children:  # noqa: PTH123  for each run
-            return bool(children.read(1))
+        children = os.open("/proc/thread-self/children", os.O_RDONLY)
     except OSError:  # a kernel that does not tell
         return False
+    try:
+        return bool(os.read(children, 1))
+    finally:
+        os.close(children)
 
 
 def _die_with_server() -> None:
