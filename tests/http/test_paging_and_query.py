@@ -82,3 +82,9 @@ def test_no_query_is_more_than_refused(raw: bytes) -> None:
         read_query(Query, raw)
     except Invalid as refused:
         assert refused.problems[0].location.startswith("query")
+
+
+def test_everything_that_is_wrong_with_a_query_is_told_at_once() -> None:
+    with pytest.raises(Invalid) as refused:
+        read_query(Query, b"from=x&limit=0&word=good&at=never")
+    assert [problem.location for problem in refused.value.problems] == ["query.limit", "query.from", "query.at"]

@@ -16,12 +16,15 @@ MOST_FIELDS = 100
 
 
 def read_query(model: type[T], raw: bytes, *, lenient: bool = False) -> T:
-    """Raises Invalid at `query.<field>`; for unknown fields too, unless it is lenient."""
+    """Raises Invalid with every problem, at `query.<field>`; for unknown fields too, unless it is lenient."""
     fields = _fields(raw)
     known = [item.encode_name for item in structs.fields(model)]  # type: ignore[arg-type]
     if not lenient:
         reading.check_known(fields, known, "query")
-    query = reading.convert(fields, model, "query", strict=False)
+    try:
+        query = reading.convert(fields, model, "query", strict=False)
+    except Invalid as first:
+        raise _with_others(first, fields, model) from None
     problems = [problem for name, value in structs.asdict(query).items() for problem in _check(name, value)]  # type: ignore[arg-type]
     if problems:
         raise Invalid(f"{problems[0].location}: {problems[0].message}", problems)
@@ -31,6 +34,20 @@ def read_query(model: type[T], raw: bytes, *, lenient: bool = False) -> T:
 def read_form(model: type[T], raw: bytes) -> T:
     """A form as a struct of texts. Raises Invalid at `body.<field>`."""
     return reading.convert(_fields(raw, "body"), model, "body", strict=False)
+
+
+def _with_others(first: Invalid, fields: dict[str, Any], model: Any) -> Invalid:
+    """The same with what is wrong with other fields: reading a struct ends at the first."""
+    problems: list[Problem] = []
+    for item in structs.fields(model):
+        try:
+            if item.encode_name in fields:
+                reading.convert(fields[item.encode_name], item.type, f"query.{item.encode_name}", strict=False)
+        except Invalid as error:
+            problems += error.problems
+    known = {problem.location for problem in problems}
+    problems += [problem for problem in first.problems if problem.location not in known]
+    return Invalid(f"{problems[0].location}: {problems[0].message}", problems) if problems else first
 
 
 def _fields(raw: bytes, at: str = "query") -> dict[str, Any]:

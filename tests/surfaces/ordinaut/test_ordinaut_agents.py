@@ -147,6 +147,7 @@ def test_tools_extensions_and_metrics(rota: Rota) -> None:
             await who.weak.get("/tools")
         )
         assert await who.weak.get("/extensions") == await who.weak.get("/ext/status")
+        assert (await who.nobody.get("/v1")).json()["health_url"] == "/v1/health"
         text = (await who.nobody.get("/metrics")).text
         for name in ("tasks_created_total", "runs_total", "task_duration_seconds", "step_duration_seconds", "due_work_queue_depth",
                      "scheduler_lag_seconds", "active_workers", "worker_heartbeat_total",

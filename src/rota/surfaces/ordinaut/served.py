@@ -52,8 +52,8 @@ def _plain(scope: Scope) -> Scope:
     """The scope with its path in the one spelling that the routes have."""
     root = str(scope.get("root_path", ""))
     path = str(scope["path"]).removeprefix(root)
-    if path.startswith(f"{VERSION}/"):
-        root, path = root + VERSION, path.removeprefix(VERSION)
+    if path == VERSION or path.startswith(f"{VERSION}/"):
+        root, path = root + VERSION, path.removeprefix(VERSION) or "/"
     if len(path) > 1 and path.endswith("/"):
         path = path[:-1]
     return {**scope, "root_path": root, "path": root + path}
