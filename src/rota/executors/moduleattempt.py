@@ -142,12 +142,18 @@ class Attempt:
         percent = self._percent
         if cause:
             state, reason = STOP_OUTCOMES[cause]
-            return Outcome(state=state, reason=reason, output=output, memory=memory, progress=percent)
+            error = self._timed_out() if cause == "timeout" else None
+            return Outcome(state=state, reason=reason, error=error, output=output, memory=memory, progress=percent)
         if isinstance(end, int):
             return Outcome(state="failed", exit_code=end, error=_cause_of_death(end), progress=percent)
         if end.error is None:
             return Outcome(state="succeeded", output=output, memory=memory, progress=percent)
         return Outcome(state="failed", error=self._log.redact(end.error), memory=memory, progress=percent)
+
+    def _timed_out(self) -> str:
+        """By the limit of this run: the task may have another one by the time that this is read."""
+        limit_s = self._context.task.spec.policy.timeout_s
+        return f"timed out after {limit_s:g} s" if limit_s else "timed out"
 
     def _look_at_log(self) -> None:
         log = self._context.log

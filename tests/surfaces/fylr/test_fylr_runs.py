@@ -49,6 +49,8 @@ def test_1_2_5_a_task_runs_once_when_its_time_has_come_and_tells_how_far_it_is(t
         failed = await who.owner.until(hurried, "error", "done")
         assert (failed["status"], failed["status_msg"]) == ("error", "timed out after 1 s")
         assert await runs_for(failed) < 8
+        changed = (await who.owner.patch(failed, task_timeout_sec=60))["task"]
+        assert changed["status_msg"] == failed["status_msg"]
         for each in idle:
             assert (await who.owner.get(each))["status"] == "new"
             assert await logged(who.owner, each) == []

@@ -51,7 +51,7 @@ def task_wire(shown: Shown) -> wire.Task:
         state=shown.state,
         status=status,
         status_percent=run.progress if run else None,
-        status_msg=_message(task, run, status),
+        status_msg=_message(run, status),
         run_started_at=stamp_or_none(run.started_at if run else None),
         run_canceled_at=stamp_or_none(_canceled_at(last)),
         run_finished_at=stamp_or_none(run.ended_at if run else None),
@@ -102,14 +102,12 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {"type": parameter.type, "position": parameter.position, **msgspec.to_builtins(parameter)}
 
 
-def _message(task: Task, run: Run | None, status: wire.Status) -> str:
+def _message(run: Run | None, status: wire.Status) -> str:
     if run is None or status not in ("error", "canceled"):
         return ""
     if run.reason in CUT_OFF:
         return INTERRUPTED
-    if run.state == "timed_out":
-        return f"timed out after {task.spec.policy.timeout_s:g} s" if task.spec.policy.timeout_s else "timed out"
-    return run.error or run.reason or run.state
+    return run.error or run.reason or run.state.replace("_", " ")
 
 
 def _canceled_at(last: Latest) -> datetime | None:
