@@ -149,7 +149,8 @@ def test_tools_extensions_and_metrics(rota: Rota) -> None:
         assert await who.weak.get("/extensions") == await who.weak.get("/ext/status")
         assert (await who.nobody.get("/v1")).json()["health_url"] == "/v1/health"
         text = (await who.nobody.get("/metrics")).text
-        for name in ("tasks_created_total", "runs_total", "task_duration_seconds", "step_duration_seconds", "due_work_queue_depth",
+        for name in ("tasks_created_total", "runs_total", "task_duration_seconds", "step_duration_seconds",
+                     "due_work_queue_depth",
                      "scheduler_lag_seconds", "active_workers", "worker_heartbeat_total",
                      "http_request_duration_seconds", "security_events_total",
                      "authentication_attempts_total"):  # fmt: skip
