@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import msgspec
@@ -414,6 +415,27 @@ def test_a_callback_tells_what_is_readable_when_it_is_sent_and_keeps_order(play:
         assert "webhook-signature" not in scene.receivers[0].received[0].headers
 
     play(act, [answer(204)], forms={"state": show_state})
+
+
+def test_what_takes_long_to_write_is_written_behind_the_transaction(play: Callable[..., None]) -> None:
+    places: list[int] = []
+
+    def show_later(c: Connection, delivery: Delivery) -> Callable[[], bytes]:
+        places.append(get_ident())
+
+        def write() -> bytes:
+            places.append(get_ident())
+            return b'{"later": true}'
+
+        return write
+
+    async def act(scene: Scene) -> None:
+        change(scene, add_called_back(scene), final=True)
+        await scene.notifier.drain()
+        assert bodies(scene.receivers[0]) == [{"later": True}]
+        assert places[0] != places[1]
+
+    play(act, [answer(204)], forms={"state": show_later})
 
 
 @pytest.mark.parametrize("bad", [answer(500), answer(302), reset])

@@ -11,7 +11,7 @@ import structlog
 from msgspec import Struct, field
 
 from rota.bus import LoopName
-from rota.core.delivery import MAIL, Delivery, Sent, next_try_at
+from rota.core.delivery import MAIL, Body, Delivery, Sent, next_try_at
 from rota.core.errors import RotaError, Unavailable
 from rota.core.message import Message
 from rota.core.notification import Notification
@@ -30,7 +30,7 @@ MOST_AT_ONCE = 64
 PRUNE_EVERY = timedelta(hours=1)
 
 # Writes the body of a surface's callback as things stand; None if there is nothing left to tell.
-Form = Callable[[Connection, Delivery], bytes | None]
+Form = Callable[[Connection, Delivery], Body | None]
 
 
 class Keep(Struct, frozen=True):
@@ -57,7 +57,7 @@ class Pass(Struct):
     """What one transaction wrote: deliveries to be sent with bodies where a form wrote them, news of the bell, and those on
     their way that are not to arrive any more."""
 
-    taken: list[tuple[Delivery, bytes | None]] = field(default_factory=list)
+    taken: list[tuple[Delivery, Body | None]] = field(default_factory=list)
     rung: list[Notification] = field(default_factory=list)
     recalled: list[str] = field(default_factory=list)
     ended: int = 0
@@ -180,7 +180,7 @@ class Notifier:
             outbox.prune_deliveries(c, now - self._keep.deliveries_for)
             self._prune_at = now + PRUNE_EVERY
 
-    def _written(self, c: Connection, delivery: Delivery, now: datetime) -> list[tuple[Delivery, bytes | None]]:
+    def _written(self, c: Connection, delivery: Delivery, now: datetime) -> list[tuple[Delivery, Body | None]]:
         """A delivery with the body that its form writes, if it has one; nothing if there is nothing left to tell.
 
         In the transaction that takes the delivery: what it says is then never newer than a later delivery of its lane.
@@ -214,7 +214,7 @@ class Notifier:
             telling.tell_failed_delivery(c, delivery, sent.error, self._engine.ids, now)
         return is_over
 
-    async def _send(self, delivery: Delivery, body: bytes | None) -> None:
+    async def _send(self, delivery: Delivery, body: Body | None) -> None:
         clock = self._engine.clock
         at, started = clock.now(), clock.monotonic()
         sent: Sent | None = None
@@ -231,13 +231,14 @@ class Notifier:
                 self._tried.append(Tried(delivery, sent, at, clock.monotonic() - started))
             self._engine.bus.wake("notifier")
 
-    async def _try(self, delivery: Delivery, body: bytes | None, now: datetime) -> Sent:
+    async def _try(self, delivery: Delivery, body: Body | None, now: datetime) -> Sent:
         mail = await self._write_mail(delivery) if MAIL in delivery.address else None
         endpoint = self._letters.endpoint(delivery)
         if mail is not None:
             parcel = Parcel(id=delivery.id, title=mail.headline, text=mail.text, body=b"")
         elif body is not None:
-            parcel = Parcel(id=delivery.id, title="", text="", body=body)
+            written = body if isinstance(body, bytes) else await asyncio.to_thread(body)
+            parcel = Parcel(id=delivery.id, title="", text="", body=written)
         else:
             parcel = await self._letters.parcel(delivery, endpoint)
         return await self._senders[endpoint.way].send(endpoint, parcel, now)

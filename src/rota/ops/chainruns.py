@@ -1,7 +1,8 @@
 """Runs of chains as those see them who started them: with what they were called then, what they said, and who is told."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -49,11 +50,11 @@ async def delete_run(rota: Rota, actor: Actor, run_id: str) -> ChainRun:
     return found
 
 
-def read_run(c: Connection, logs: RunLogs, run_id: str) -> ChainRun | None:
-    """A run as it stands in this transaction; None for one that was deleted."""
+def reading(c: Connection, logs: RunLogs, run_id: str) -> Callable[[], ChainRun] | None:
+    """A run as it stands in this transaction; what it has said is read when this is called. None for one that was deleted."""
     run = runs.find_shown_run(c, run_id)
     found = _look_up(c, [run]) if run else []
-    return _told(logs, *found[0]) if found else None
+    return partial(_told, logs, *found[0]) if found else None
 
 
 Found = tuple[Run, Task, str | None]

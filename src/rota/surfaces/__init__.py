@@ -6,7 +6,7 @@ from functools import partial
 from starlette.types import ASGIApp
 
 from rota.blobs import PREFIX
-from rota.core.delivery import Delivery
+from rota.core.delivery import Body, Delivery
 from rota.http.auth import by_bearer, by_first
 from rota.http.mounts import Mounts, with_mounted
 from rota.ops.context import Rota
@@ -41,7 +41,7 @@ CONTROL: dict[str, Surface] = {
 }
 
 
-def build_forms(rota: Rota) -> dict[str, Callable[[Connection, Delivery], bytes | None]]:
+def build_forms(rota: Rota) -> dict[str, Callable[[Connection, Delivery], Body | None]]:
     """Name of a callback's form -> what writes its body from the store, None if there is nothing left to tell. A surface that
     takes callbacks has its line here."""
     return {

@@ -1,6 +1,6 @@
 """Handlers of tasks, and the body of a callback."""
 
-from rota.core.delivery import Delivery
+from rota.core.delivery import Body, Delivery
 from rota.http.reply import Reply, encode, ok
 from rota.http.routes import Ask
 from rota.ops import chainruns
@@ -23,7 +23,7 @@ async def delete_task(ask: Ask) -> Reply:
     return ok(task_wire(await chainruns.delete_run(ask.rota, ask.actor, run_id(ask.path["task_id"]))))
 
 
-def write_task(rota: Rota, c: Connection, delivery: Delivery) -> bytes | None:
+def write_task(rota: Rota, c: Connection, delivery: Delivery) -> Body | None:
     """A task as it can be read at this moment; None once it was deleted."""
-    found = chainruns.read_run(c, rota.logs, delivery.run_id or "")
-    return encode(task_wire(found)) if found else None
+    read = chainruns.reading(c, rota.logs, delivery.run_id or "")
+    return (lambda: encode(task_wire(read()))) if read else None
