@@ -76,6 +76,7 @@ env = {OWN = "my-own-secret"}"""
 
     async def talk(who: People, _rota: Rota) -> None:
         run = await new_run(who.owner, await who.owner.task(description="x"), github_user_token="ghs_hidden")
+        assert run["status"] == "queued"  # however soon the work begins
         assert (await ended(who.owner, run))["output"] == {"said": ["[redacted]", "by [redacted]"]}
 
     worked(tmp_path, command, talk)

@@ -78,9 +78,7 @@ async def get_run(ask: Ask) -> Reply:
 
 
 async def run_task(ask: Ask) -> Reply:
-    request = _request(ask.body)
-    await _start(ask, request)
-    return await _show_task(ask)
+    return await _show_task(ask, await _start(ask, _request(ask.body)))
 
 
 async def create_run(ask: Ask) -> Reply:
@@ -93,10 +91,10 @@ async def start_run(ask: Ask) -> Reply:
     ids = tuple(ask.body["pending_user_artifact_ids"])
     message = ask.body.get("pending_user_message") or None
     try:
-        await projectstarts.dispatch_run(ask.rota, place_of(ask), message=message, artifact_ids=ids)
+        run = await projectstarts.dispatch_run(ask.rota, place_of(ask), message=message, artifact_ids=ids)
     except Invalid as error:
         raise _refusal(error) from None
-    return await _show_task(ask)
+    return await _show_task(ask, run)
 
 
 async def update_run(ask: Ask) -> Reply:
@@ -129,9 +127,11 @@ async def _start(ask: Ask, request: Request) -> ProjectRun:
         raise _refusal(error) from None
 
 
-async def _show_task(ask: Ask) -> Reply:
+async def _show_task(ask: Ask, run: ProjectRun) -> Reply:
+    """With the run as it was left: work on it may have begun since, but a client asks for a queued one here (§8.2)."""
     shown = await projecttasks.get_task(ask.rota, ask.actor, project_of(ask), id_of(ask, "task_id"))
-    return ok(await tasks.show_task(ask, shown))
+    is_latest = shown.latest is not None and shown.latest.id == run.id
+    return ok(await tasks.show_task(ask, shown._replace(latest=run) if is_latest else shown))
 
 
 def _request(body: dict[str, Any], *, is_queued: bool = True) -> Request:
