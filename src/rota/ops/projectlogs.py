@@ -40,6 +40,8 @@ from rota.store import projectruns, projecttasks, pushing, tasks
 from rota.store.database import Connection
 
 MOST_ANCESTORS = 10
+# An entry may be large, and thousands may be asked for at once; whoever wants more asks again from there.
+MOST_SESSION_BYTES = 16 * 1024 * 1024
 USER_MESSAGE = "user_message"
 PUSHED: dict[str | None, Kind] = {TURN_COMPLETE: "turn_completed", AWAITING_INPUT: "awaiting_input"}
 _encode = msgspec.json.Encoder().encode
@@ -79,11 +81,22 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Session(Struct):
-    """A part of the entries that match, how many these are, and how many there are at all."""
+    """A part of the entries that match, how many these are, and how many there are at all. `size`: bytes of that part."""
 
     entries: list[Entry]
     matching: int = 0
     total: int = 0
+    size: int = 0
+
+    def add(self, entry: Entry, wanted: Wanted) -> None:
+        self.total += 1
+        if not wanted.takes(entry):
+            return
+        self.matching += 1
+        is_next = self.matching == wanted.offset + len(self.entries) + 1 and len(self.entries) < wanted.limit
+        if is_next and self.size < MOST_SESSION_BYTES:
+            self.entries.append(entry)
+            self.size += len(_encode(entry))
 
 
 class Sign(NamedTuple):
@@ -160,7 +173,7 @@ async def open_linked_log(rota: Rota, task_id: str, run_id: str) -> AsyncGenerat
 
 
 async def read_session(rota: Rota, place: Place, wanted: Wanted) -> Session:
-    """Entries of one run that match. Raises NotFound."""
+    """Entries of one run that match, as many as are wanted or 16 MiB take. Raises NotFound."""
     found = await rota.database.read(lambda c: find(c, place))
     return await asyncio.to_thread(_session, _reader(rota, found.run, found.task), found.run.id, wanted)
 
@@ -286,11 +299,7 @@ def _session(reader: LogReader, run_id: str, wanted: Wanted) -> Session:
     while not chunk.is_end:
         chunk = _read(reader, run_id, chunk.next_line)
         for told in chunk.entries:
-            session.total += 1
-            if wanted.takes(told.entry):
-                session.matching += 1
-                if wanted.offset < session.matching <= wanted.offset + wanted.limit:
-                    session.entries.append(told.entry)
+            session.add(told.entry, wanted)
     return session
 
 

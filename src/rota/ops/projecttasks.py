@@ -122,13 +122,7 @@ async def list_given(
     rota: Rota, actor: Actor, project: Project, task_ids: Sequence[str], *, limit: int, offset: int
 ) -> ProjectPage:
     """Those of the tasks that the actor sees, newest first, archived and internal ones included."""
-
-    def read(c: Connection) -> ProjectPage:
-        found = projecttasks.get_project_tasks(c, task_ids).values()
-        seen = sorted((task.id for task in found if task.project_id == project.id and task.is_seen_by(actor.id)), reverse=True)
-        return ProjectPage(projectlist.show_tasks(c, seen[offset : offset + limit]), len(seen))
-
-    return await rota.database.read(read)
+    return await rota.database.read(lambda c: projectlist.page_given(c, project.id, actor.id, task_ids, limit, offset))
 
 
 async def list_repositories(rota: Rota, actor: Actor, project: Project) -> list[str]:

@@ -32,6 +32,9 @@ VISIBLE = f"(t.created_by = ? OR t.created_by IS NULL OR t.origin_product IN {_l
 REPOSITORIES = f"""
     SELECT DISTINCT t.repository FROM project_tasks AS t
     WHERE t.project_id = ? AND t.deleted_at IS NULL AND t.internal = 0 AND t.repository <> '' AND {VISIBLE}"""
+SEEN = f"""
+    SELECT t.task_id FROM project_tasks AS t
+    WHERE t.task_id IN ({{values}}) AND t.project_id = ? AND t.deleted_at IS NULL AND {VISIBLE}"""
 # Finds a text in another one.
 FINDS = {"sqlite": "instr", "postgres": "strpos"}
 
@@ -83,6 +86,14 @@ def page_tasks(c: Connection, wanted: Wanted, limit: int, offset: int) -> Projec
         row[0] for row in c.rows(f"SELECT t.task_id {where} ORDER BY t.task_id DESC LIMIT ? OFFSET ?", (*values, limit, offset))
     ]
     return ProjectPage(show_tasks(c, ids), total[0] if total else 0)
+
+
+def page_given(c: Connection, project_id: int, viewer_id: str, task_ids: Sequence[str], limit: int, offset: int) -> ProjectPage:
+    """Those of the tasks that are seen in the project, newest first, archived and internal ones included. Only those of the page
+    are read: thousands may be asked for, and each may be long."""
+    rows = c.batch(SEEN, "text", [(task_id,) for task_id in set(task_ids)], (project_id, viewer_id))
+    seen = sorted((row[0] for row in rows), reverse=True)
+    return ProjectPage(show_tasks(c, seen[offset : offset + limit]), len(seen))
 
 
 def show_tasks(c: Connection, task_ids: Sequence[str]) -> list[Shown]:
