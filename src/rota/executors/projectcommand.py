@@ -108,11 +108,16 @@ def _command(context: Context, told: Assignment, place: Path) -> Command:
             "ROTA_SCHEMA": str(place / "schema.json") if told.task.json_schema is not None else "",
             "ROTA_REPOSITORY": told.task.repository or "",
             "ROTA_BRANCH": told.run.branch or "",
-            "ROTA_MODEL": str(told.run.state.get("model") or ""),
+            "ROTA_MODEL": _word(told.run.state.get("model")),
         },
     )
     argv = [*shell_argv("/bin/sh", script), "sh", *shell_argv("/bin/sh", settings.command or "")]
     return Command(argv=argv, env=layered(layers), working_dir=str(place / "work"))
+
+
+def _word(told: Any) -> str:
+    """What a worker may have put into the state, as a variable can hold it."""
+    return told.replace("\0", "") if isinstance(told, str) else ""
 
 
 def _clone(url: str | None, repository: str | None) -> str:

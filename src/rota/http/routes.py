@@ -54,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     body        type of the JSON body; None where there is none
     body_optional  an absent body means one without any fields
+    takes_any   numbers and characters that no column can hold are let in: the handler keeps them within JSON, or refuses them
     is_form     the body is a form and not JSON; fields that its type does not know are passed over
     shown_body  the type that describes the body, where it is read as a plain document
     reply       type of the JSON answer; None for no content
@@ -71,6 +72,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     summary: str
     body: Any = None
     body_optional: bool = False
+    takes_any: bool = False
     is_form: bool = False
     shown_body: Any = None
     query: Any = None
@@ -104,7 +106,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raw = b"{}"
         elif not media_type:
             raise UnsupportedMediaType("say that the body is JSON", hint="Content-Type: application/json")
-        return reading.decode(self.decoder, raw)
+        return reading.decode(self.decoder, raw, takes_any=self.takes_any)
 
     async def _read_form(self, receive: Receive, headers: dict[bytes, bytes], media_type: bytes) -> Any:
         if media_type != FORM_TYPE:

@@ -29,8 +29,11 @@ class Malformed(Invalid):
     code = "malformed"
 
 
-def decode(decoder: msgspec.json.Decoder[T], raw: bytes, at: str = "body") -> T:
-    """A struct from JSON text. Raises Malformed, or Invalid at `<at>.<field>`."""
+def decode(decoder: msgspec.json.Decoder[T], raw: bytes, at: str = "body", *, takes_any: bool = False) -> T:
+    """A struct from JSON text. Raises Malformed, or Invalid at `<at>.<field>`.
+
+    takes_any  numbers and characters are let in that JSON can write and no column can hold
+    """
     try:
         value = decoder.decode(raw)
     except msgspec.ValidationError as error:
@@ -39,7 +42,7 @@ def decode(decoder: msgspec.json.Decoder[T], raw: bytes, at: str = "body") -> T:
         raise Malformed(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
-    if _SUSPICIOUS.search(raw):
+    if not takes_any and _SUSPICIOUS.search(raw):
         _check_hostile(_find_json(raw), at)
     return value
 

@@ -9,6 +9,7 @@ from tests.asking import HandClock
 from tests.surfaces.posthog.projects_asking import Client, People, asked
 from tests.surfaces.posthog.test_posthog_runs import at, new_run
 
+from rota.ops import projectlogs
 from rota.ops.context import Rota
 from rota.store import leases
 from rota.surfaces.posthog import sessions
@@ -54,8 +55,9 @@ def test_entries_come_back_as_they_were_added_but_for_pieces_of_messages(rota: R
         long = entry("_posthog/console", message="ü" * 300_000)
         told = await append(who.owner, run, entry("a"), update("agent_message_chunk"), update("agent_message"), long)
         assert told["id"] == run["id"]
-        await append(who.owner, run, {"any": ["thing", None]})
-        assert await lines(who.owner, run) == [entry("a"), update("agent_message"), long, {"any": ["thing", None]}]
+        odd = {"any": ["thing", None], "of a terminal": "a\0b", "large": 2**80}
+        await append(who.owner, run, odd)
+        assert await lines(who.owner, run) == [entry("a"), update("agent_message"), long, odd]
         linked = await who.nobody.http.get((await who.owner.get(at(run)))["log_url"])
         assert (linked.status_code, len(linked.text.splitlines())) == (200, 4)
 
@@ -117,6 +119,24 @@ def test_entries_are_picked_by_time_and_kind_and_counted(rota: Rota) -> None:
         assert await ask(limit=1, offset=1) == ([entry("b", new)], ("4", "4", "1", "true"))
         for query in ({"limit": "0"}, {"limit": "5001"}, {"offset": "-1"}, {"after": "yesterday"}):
             assert (await who.owner.get(at(run, "/session_logs"), 400, **query))["attr"] == next(iter(query))
+
+    asked(rota, talk)
+
+
+def test_no_more_entries_are_told_at_once_than_fit_into_memory(rota: Rota, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projectlogs, "MOST_SESSION_BYTES", 1000)
+
+    async def talk(who: People) -> None:
+        run = await new_run(who.owner, await who.owner.task(description="x"))
+        large = [{"n": n, "text": "x" * 800} for n in range(5)]
+        await append(who.owner, run, *large)
+        told: list[dict[str, Any]] = []
+        more = "true"
+        while more == "true":
+            page = await who.owner.ask("GET", at(run, f"/session_logs?offset={len(told)}"))
+            assert len(page.json()) == min(2, len(large) - len(told))
+            told, more = told + page.json(), page.headers["x-has-more"]
+        assert told == large
 
     asked(rota, talk)
 

@@ -160,7 +160,7 @@ def test_a_change_leaves_alone_what_it_does_not_name_and_what_never_changes(rota
         ({"signal_report": "x"}, "invalid_input", "signal_report"),
         ({"internal": "perhaps"}, "invalid_input", "internal"),
         ({"archived": None}, "null", "archived"),
-        ({"title": "a\x00b"}, "invalid_input", "title"),
+        ({"title": "a\x00b"}, "null_characters_not_allowed", "title"),
         ({"json_schema": 5}, "invalid_input", "json_schema"),
         ({"json_schema": "{}"}, "invalid_input", "json_schema"),
         ({"json_schema": {"type": "nonsense"}}, "invalid_input", "json_schema"),

@@ -1,6 +1,5 @@
 """Operations on devices: registering them, and telling which task they show."""
 
-from rota.core.errors import Forbidden
 from rota.http.reply import Reply, no_content, ok
 from rota.http.routes import Ask
 from rota.ops import pushtokens
@@ -8,7 +7,6 @@ from rota.surfaces.posthog import translate, wire
 from rota.surfaces.posthog.fields import Field, Fields, choice, text, uuid
 from rota.surfaces.posthog.operation import Op, id_of, project_of
 
-ME = "@me"
 TOKEN = Field(text(512, blank=False), required=True)
 REGISTER: Fields = {"token": TOKEN, "platform": Field(choice(("ios", "android", "web")), required=True)}
 UNREGISTER: Fields = {"token": TOKEN}
@@ -18,13 +16,11 @@ IN_QUERY: Fields = {"device_id": Field(uuid)}
 
 
 async def register_token(ask: Ask) -> Reply:
-    _check_me(ask)
     token = await pushtokens.register_token(ask.rota, ask.actor, ask.body["token"], ask.body["platform"])
     return ok(translate.token_wire(token))
 
 
 async def unregister_token(ask: Ask) -> Reply:
-    _check_me(ask)
     await pushtokens.unregister_token(ask.rota, ask.actor, ask.body["token"])
     return no_content()
 
@@ -39,11 +35,6 @@ async def unwatch_task(ask: Ask) -> Reply:
     task_id = id_of(ask, "task_id")
     await pushtokens.unwatch_task(ask.rota, ask.actor, project_of(ask), task_id, ask.body["device_id"])
     return no_content()
-
-
-def _check_me(ask: Ask) -> None:
-    if ask.path["user_id"] != ME:
-        raise Forbidden("You do not have permission to perform this action.")
 
 
 DEVICE_ROUTES: tuple[Op, ...] = (

@@ -66,6 +66,8 @@ def text(most: int | None = None, *, blank: bool = True, pattern: str | None = N
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise Wrong(INVALID, "Not a valid string.", at)
         found = str(value).strip()
+        if "\x00" in found:
+            raise Wrong("null_characters_not_allowed", "Null characters are not allowed.", at)
         if not found and not blank:
             raise Wrong("blank", "This field may not be blank.", at)
         if most is not None and len(found) > most:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from starlette.types import Scope
 
 from rota.core.actor import Actor
-from rota.core.errors import NotFound
+from rota.core.errors import Forbidden, NotFound
 from rota.http.auth import find_bearer
 from rota.http.routes import Admit, AnyReply, Ask, Route
 from rota.ops import projects
@@ -18,13 +18,14 @@ from rota.ops.context import Rota
 from rota.ops.limiter import Limiter
 from rota.ops.secrets import hash_secret
 from rota.store.projects import Project
-from rota.surfaces.posthog.errors import Wrong
 from rota.surfaces.posthog.fields import Fields, find_uuid, read_fields
 from rota.surfaces.posthog.paging import query_of
 
 Handle = Callable[[Ask], Awaitable[AnyReply]]
 KeyScope = Literal["task:read", "task:write", "user:write"]
 PROJECT = "/api/projects/{project_id}"
+# The only user whose things a key reaches.
+ME = "@me"
 PROJECT_KEY = "rota.posthog.project"
 MINUTE_S, HOUR_S = 60.0, 3600.0
 
@@ -67,6 +68,7 @@ class Op(Struct, frozen=True, kw_only=True):
             summary=self.summary,
             body=None if self.body is None else Any,
             body_optional=True,
+            takes_any=True,  # entries, outputs and states are kept as they come; every other field is read by `fields`
             shown_body=self.shown_body,
             query=None,
             reply=self.reply,
@@ -97,6 +99,8 @@ class Gate:
     def _admit(self, op: Op) -> Admit:
         async def admit(rota: Rota, actor: Actor, scope: Scope) -> None:
             projects.require_key_scope(actor, op.scope)
+            if scope["path_params"].get("user_id", ME) != ME:
+                raise Forbidden("You do not have permission to perform this action.")
             if op.is_of_project:
                 scope[PROJECT_KEY] = await projects.enter_project(rota, actor, scope["path_params"]["project_id"])
             key = hash_secret(find_bearer(scope) or actor.id)
@@ -123,7 +127,7 @@ def id_of(ask: Ask, name: str) -> str:
 def _reading(op: Op) -> Handle:
     @wraps(op.handler)
     async def handle(ask: Ask) -> AnyReply:
-        query = None if op.query is None else read_fields(_checked(query_of(ask.scope)), op.query)
+        query = None if op.query is None else read_fields(_present(query_of(ask.scope)), op.query)
         body = None if op.body is None else read_fields(_given(op, ask.body, query), op.body)
         return await op.handler(ask._replace(query=query, body=body))
 
@@ -135,8 +139,5 @@ def _given(op: Op, body: Any, query: dict[str, Any] | None) -> Any:
     return {**query, **body} if op.method == "DELETE" and query and isinstance(body, dict) else body
 
 
-def _checked(query: dict[str, str]) -> dict[str, str]:
-    for name, value in query.items():
-        if "\x00" in value:
-            raise Wrong("null_characters_not_allowed", "Null characters are not allowed.", name[:100])
+def _present(query: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in query.items() if value}
