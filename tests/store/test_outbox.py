@@ -167,3 +167,10 @@ def test_what_is_over_is_forgotten_in_time(c: Connection) -> None:
     outbox.end_delivery(c, over.id, "delivered", at(1))
     assert outbox.prune_deliveries(c, at(2)) == 1
     assert [delivery.id for delivery in outbox.list_deliveries(c, limit=9)] == [waiting.id]
+
+
+@pytest.mark.parametrize("url", ["http://[x", "http://a]b/", "", "nowhere"])
+def test_whoever_is_to_hear_of_a_run_never_keeps_it_from_ending(c: Connection, url: str) -> None:
+    told = outbox.told(Callback(run_id=make_id(), url=url, form="f"), make_id(), NOON, final=True)
+    outbox.insert_deliveries(c, [told])
+    assert outbox.get_delivery(c, told.id).target == "nowhere"

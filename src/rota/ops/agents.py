@@ -10,11 +10,12 @@ from rota.core.actor import OPERATOR, Actor
 from rota.core.errors import Conflict, Invalid, NotFound, Unauthorized
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.ops import audit, ends
+from rota.ops import audit, ends, reading
 from rota.ops.context import Rota
 from rota.ops.passwords import LONGEST_PASSWORD, has_password, hash_in_thread
 from rota.ops.secrets import AGENT_PREFIX, hash_secret, new_secret
 from rota.ops.tasks import remove
+from rota.outgoing.address import Refused, read_url
 from rota.store import credentials, tasks, users
 from rota.store.database import Connection
 from rota.store.users import User
@@ -49,9 +50,10 @@ async def add_agent(rota: Rota, actor: Actor, name: str, *, scopes: Iterable[str
 
 
 async def create_agent(rota: Rota, actor: Actor, name: str, scopes: Iterable[str], webhook_url: str | None = None) -> User:
-    """An agent without a secret yet. Needs `system.root`. Raises as add_agent does."""
+    """An agent without a secret yet. Needs `system.root`. Raises as add_agent does, and Invalid at `body.webhook_url`."""
     actor.require("system.root")
     _check_name(name)
+    _check_webhook(webhook_url)
     agent_id, limits, now = rota.ids.new(), tuple(scopes), rota.clock.now()
 
     def write(c: Connection) -> User:
@@ -109,6 +111,8 @@ async def update_agent(
     changes = {field: value for field, value in given.items() if value is not UNSET}
     if isinstance(name, str):
         _check_name(name)
+    if isinstance(webhook_url, str):
+        _check_webhook(webhook_url)
 
     def write(c: Connection) -> User:
         agent = replace(_get(c, agent_id), **changes)
@@ -199,6 +203,14 @@ def _new_secret(c: Connection, rota: Rota, agent_id: str) -> str:
         c, id=rota.ids.new(), user_id=agent_id, kind=KIND, hash=hash_secret(secret), created_at=rota.clock.now()
     )
     return secret
+
+
+def _check_webhook(url: str | None) -> None:
+    try:
+        if url is not None:
+            read_url(url)
+    except Refused as refusal:
+        raise Invalid.at("body.webhook_url", f"cannot be called: {refusal}", reading.shown(url)) from None
 
 
 def _check_name(name: str) -> None:

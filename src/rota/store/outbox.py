@@ -63,6 +63,7 @@ DROPPED = "SELECT id FROM deliveries WHERE id IN ({values}) AND status = 'droppe
 DROP = "UPDATE deliveries SET status = 'dropped', ended_at = ? WHERE run_id = ? AND status = 'waiting' AND form IS NOT NULL"
 PRUNE = "DELETE FROM deliveries WHERE ended_at < ?"
 BUDGET = timedelta(minutes=5)
+NOWHERE = "nowhere"
 
 
 class Callback(Struct, frozen=True, kw_only=True):
@@ -222,7 +223,7 @@ def told(callback: Callback, delivery_id: str, now: datetime, *, final: bool) ->
     return Delivery(
         id=delivery_id,
         lane=f"{callback.form}:{callback.run_id}",
-        target=urlsplit(callback.url).netloc.lower() or "nowhere",
+        target=_host_of(callback.url),
         address={"url": callback.url},
         form=callback.form,
         mergeable=not final,
@@ -231,6 +232,14 @@ def told(callback: Callback, delivery_id: str, now: datetime, *, final: bool) ->
         created_at=now,
         due_at=now,
     )
+
+
+def _host_of(url: str) -> str:
+    """Whatever stands there: a run has to end, whoever is to hear of it."""
+    try:
+        return urlsplit(url).netloc.lower() or NOWHERE
+    except ValueError:
+        return NOWHERE
 
 
 def _values(d: Delivery) -> tuple[object, ...]:

@@ -68,11 +68,17 @@ def test_neither_the_system_agent_nor_oneself_can_be_removed(rota: Rota) -> None
         ({"name": "n"}, "scopes"),
         ({"name": "n", "scopes": "all"}, "scopes"),
         ({"name": "n", "scopes": [], "webhook_url": "ftp://x"}, "webhook_url"),
+        ({"name": "n", "scopes": [], "webhook_url": "http://[x"}, "webhook_url"),
+        ({"name": "n", "scopes": [], "webhook_url": "http://a:99999/"}, "webhook_url"),
+        ({"name": "n", "scopes": [], "webhook_url": "http://u:p@x.example/"}, "webhook_url"),
     ],
 )
 def test_what_is_wrong_with_an_agent_is_named(rota: Rota, body: dict[str, object], field: str) -> None:
     async def talk(who: People) -> None:
         assert (await who.admin.post("/agents", body, 422))["detail"][0]["loc"] == ["body", field]
+        if "webhook_url" in body:
+            change = {"webhook_url": body["webhook_url"]}
+            assert (await who.admin.client.put(f"/agents/{who.owner.id}", json=change)).status_code == 422
 
     asked(rota, talk)
 
