@@ -61,8 +61,16 @@ def migrate(c: Connection, known: list[Migration] | None = None) -> list[str]:
     Safe when several processes start at once: the first applies, the others wait and find nothing to do.
     """
     known = list_migrations() if known is None else known
-    in_transaction(c, lambda: c.run(RECORD))
-    return [migration.name for migration in known if in_transaction(c, partial(apply, c, migration, known))]
+    missing = in_transaction(c, partial(find_missing, c, known))
+    return [migration.name for migration in missing if in_transaction(c, partial(apply, c, migration, known))]
+
+
+def find_missing(c: Connection, known: list[Migration]) -> list[Migration]:
+    """One look is all that most starts need; others may apply the same ones meanwhile, so each is looked up again."""
+    c.run(RECORD)
+    applied: dict[int, str] = dict(c.rows("SELECT number, checksum FROM migrations"))
+    refuse_unknown(applied, known)
+    return [migration for migration in known if migration.number not in applied]
 
 
 def apply(c: Connection, migration: Migration, known: list[Migration]) -> bool:
