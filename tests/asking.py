@@ -17,12 +17,13 @@ from rota.core.actor import OPERATOR, Actor
 from rota.ids import Ids
 from rota.logs import RunLogs
 from rota.ops import keys, users
-from rota.ops.context import Rota
+from rota.ops.context import Rota, default_settings
 from rota.store.database import Database
 from rota.surfaces import native
 from rota.vitals import Vitals
 
 T = TypeVar("T")
+SETTINGS = default_settings()
 SHELL = {"kind": "shell", "script": "true"}
 
 
@@ -55,6 +56,7 @@ def make_rota(database: Database, folder: Path) -> Rota:
         logs=RunLogs(folder / "logs"),
         blobs=LocalBlobs(folder / "blobs", database, clock),
         vitals=Vitals(started_at=clock.now()),
+        settings=SETTINGS,
     )
 
 

@@ -11,7 +11,7 @@ from tests.depth import examples
 from tests.postgres_server import run_server
 
 # No deadlines: how long an example takes tells of the machine's other work.
-settings.register_profile("rota", max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("rota", max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rota")
 
 MEMORY = Path("/dev/shm")  # noqa: S108  not for secrets: what tests write does not have to reach a disk, which takes most of their time

@@ -17,7 +17,7 @@ STEPS = int(os.environ.get("ROTA_SIM_STEPS", "200"))
 
 
 def seeds() -> range:
-    first, _, last = os.environ.get("ROTA_SIM_SEEDS", str(examples(10))).rpartition("-")
+    first, _, last = os.environ.get("ROTA_SIM_SEEDS", str(examples(7))).rpartition("-")
     return range(int(first), int(last) + 1) if first else range(int(last))
 
 

@@ -152,4 +152,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = hypothesis_settings(max_examples=examples(60), stateful_step_count=20)
+TestLife.settings = hypothesis_settings(max_examples=examples(40), stateful_step_count=20)

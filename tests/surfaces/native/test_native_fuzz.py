@@ -121,7 +121,7 @@ def test_any_bytes_as_a_body(target: Target, route: Route, body: bytes) -> None:
     check(target, *target.send(route.method, target.path(route), body, **JSON))
 
 
-@settings(QUIET, max_examples=examples(75))
+@settings(QUIET, max_examples=examples(40))
 @given(fields=st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=4))
 def test_any_fields_beside_those_a_task_needs(target: Target, fields: dict[str, Any]) -> None:
     document = {"name": "fuzzed", "executor": SHELL, **fields}
@@ -133,7 +133,7 @@ def test_any_fields_beside_those_a_task_needs(target: Target, fields: dict[str, 
         target.known = target.stored()
 
 
-@settings(QUIET, max_examples=examples(75))
+@settings(QUIET, max_examples=examples(40))
 @given(kind=st.sampled_from(["cron", "rrule", "once", "event", "calendar", "manual"]), fields=st.dictionaries(
     st.sampled_from(["expr", "at", "after_s", "timezone", "topic", "entries"]), VALUES, max_size=3))  # fmt: skip
 def test_any_schedule(target: Target, kind: str, fields: dict[str, Any]) -> None:
@@ -154,7 +154,7 @@ def test_any_query(target: Target, route: Route, data: st.DataObject) -> None:
     check(target, status, told)
 
 
-@settings(QUIET, max_examples=examples(50))
+@settings(QUIET, max_examples=examples(40))
 @given(
     header=st.sampled_from(HEADERS),
     value=st.text(max_size=300),
@@ -166,7 +166,7 @@ def test_any_header(target: Target, header: str, value: str) -> None:
         check(target, *target.send(method, path, b'{"nothing": 1}', **headers))
 
 
-@settings(QUIET, max_examples=examples(50))
+@settings(QUIET, max_examples=examples(40))
 @given(segment=st.text(min_size=1, max_size=40))
 def test_any_id(target: Target, segment: str) -> None:
     for prefix in ("/v1/tasks/", "/v1/runs/"):
