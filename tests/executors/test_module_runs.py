@@ -51,7 +51,7 @@ def looks(leave: bool = False):
     seen = second.outcome.output
     assert seen.pop("folder") == str(Path.cwd())
     assert seen == {
-        "ROTA_RUN_ID": second.run.id, "ROTA_TASK": second.task.name, "ROTA_ATTEMPT": "1", "ROTA_TRIGGER": "api",
+        "ROTA_RUN_ID": second.run.id, "ROTA_FENCE": str(second.run.fence), "ROTA_TASK": second.task.name, "ROTA_ATTEMPT": "1", "ROTA_TRIGGER": "api",
         "ROTA_NOMINAL_AT": "", "SERVER": "yes",
     }  # fmt: skip
 

@@ -66,6 +66,7 @@ def test_a_run_knows_itself(tmp_path: Path) -> None:
     assert result.texts() == [
         "ROTA_ATTEMPT=2",
         "ROTA_EXTRA=mine",
+        "ROTA_FENCE=0",
         "ROTA_NOMINAL_AT=2026-03-01T03:00:00Z",
         "ROTA_PARAMS={}",
         f"ROTA_RUN_ID={run_id}",

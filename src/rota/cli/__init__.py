@@ -16,6 +16,7 @@ from rota.cli.mcp import command as mcp_command
 from rota.cli.modules import command as modules_command
 from rota.cli.move import command as move_command
 from rota.cli.next import command as next_command
+from rota.cli.nodes import command as nodes_command
 from rota.cli.password import command as password_command
 from rota.cli.project import group as project_group
 from rota.cli.reload import command as reload_command
@@ -43,6 +44,7 @@ COMMANDS: tuple[click.Command, ...] = (
     stop_command,
     events_group,
     deliveries_group,
+    nodes_command,
     user_group,
     agent_group,
     key_group,

@@ -23,7 +23,8 @@ from rota.config.zone import TimezoneSource, resolve_timezone
 
 # Set for the runs of a task, where a server may be started too.
 RUN_VARIABLES = (
-    "ROTA_CONFIG", "ROTA_KEY", "ROTA_RUN_ID", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT", "ROTA_ARTIFACTS",
+    "ROTA_CONFIG", "ROTA_KEY", "ROTA_RUN_ID", "ROTA_FENCE", "ROTA_TASK", "ROTA_ATTEMPT", "ROTA_TRIGGER", "ROTA_NOMINAL_AT",
+    "ROTA_ARTIFACTS",
 )  # fmt: skip
 Values = dict[tuple[str, str], Any]
 

@@ -87,7 +87,7 @@ class _Attendance:
         self._child = child
         self._output = output
         self._wake = wake
-        self._tree = Tree(context.run.id, child.pid, child.start_ticks)
+        self._tree = Tree(context.run.id, child.pid, child.start_ticks, context.run.fence)
 
     async def outcome(self) -> Outcome:
         stop = self._context.stop

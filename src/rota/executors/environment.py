@@ -56,6 +56,7 @@ def run_variables(task: Task, run: Run, artifacts: Path | None = None) -> dict[s
     """
     own = {
         "ROTA_RUN_ID": run.id,
+        "ROTA_FENCE": str(run.fence),
         "ROTA_TASK": task.name,
         "ROTA_ATTEMPT": str(run.attempt),
         "ROTA_TRIGGER": run.trigger,

@@ -25,6 +25,7 @@ from rota.ops.machine import Machine
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.store.database import Database
+from rota.store.nodes import Node
 from rota.tools import Toolbox, build_tools
 from rota.vitals import Vitals
 
@@ -92,6 +93,7 @@ class Rota(Struct, kw_only=True):
     own_log   the server's own log
     machine   how busy it is
     capabilities  what else the machine may have: name -> why it cannot be used at this moment, None if it can
+    here      this server as a node; None where none runs
     modules   which modules there are; those that come with Rota, where no settings say more
     tools     what pipelines can call; the built-in ones, but the shell, where no settings say more
     """
@@ -118,6 +120,7 @@ class Rota(Struct, kw_only=True):
     machine: Machine = field(default_factory=Machine)
     capabilities: Mapping[str, Callable[[], Awaitable[str | None]]] = {}
     modules: Catalogue = field(default_factory=Catalogue)
+    here: Node | None = None
     tools: Toolbox = field(default_factory=lambda: Toolbox(build_tools(Outgoing(Guard()))))
 
     def schedule_of(self, task: Task) -> Schedule:

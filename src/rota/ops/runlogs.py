@@ -8,13 +8,16 @@ from functools import partial
 from msgspec import Struct
 
 from rota.core.actor import Actor
+from rota.core.errors import Conflict
 from rota.core.run import Run
 from rota.core.states import ENDED
 from rota.core.task import Task
 from rota.logs import Growth, LogName, LogPage, LogReader, follow
 from rota.ops import access
 from rota.ops.context import Rota
+from rota.ops.nodes import find_log_elsewhere
 from rota.store import runs
+from rota.store.database import Connection
 
 # A log that another process writes is looked at this often.
 LOOK_AGAIN_S = 0.1
@@ -29,8 +32,8 @@ class Words(Struct, frozen=True):
 
 
 async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int, limit: int) -> LogPage:
-    """Up to `limit` lines from `from_line` on (negative: from the end). Raises NotFound."""
-    run, task = await rota.database.read(lambda c: access.get_run(c, actor, run_id))
+    """Up to `limit` lines from `from_line` on (negative: from the end). Raises NotFound, and Conflict if another node has it."""
+    run, task = await _find(rota, actor, run_id)
     page = await asyncio.to_thread(_reader(rota, run, task).page, from_line, limit)
     return page if page.finalized or not _is_over(run) else _final(page)
 
@@ -38,12 +41,23 @@ async def get_log_page(rota: Rota, actor: Actor, run_id: str, *, from_line: int,
 async def follow_log(
     rota: Rota, actor: Actor, run_id: str, *, from_line: int, with_words: bool = False
 ) -> AsyncIterator[LogPage | Words]:
-    """Pages with lines as they are written, without gap or duplicate, until the run has ended. Raises NotFound, at once.
+    """Pages with lines as they are written, without gap or duplicate, until the run has ended. Raises NotFound, Conflict.
 
     with_words  also what it says of a line before that ends
     """
-    run, task = await rota.database.read(lambda c: access.get_run(c, actor, run_id))
+    run, task = await _find(rota, actor, run_id)
     return _follow(rota, _reader(rota, run, task), run_id, from_line, with_words)
+
+
+async def _find(rota: Rota, actor: Actor, run_id: str) -> tuple[Run, Task]:
+    def find(c: Connection) -> tuple[tuple[Run, Task], Conflict | None]:
+        found = access.get_run(c, actor, run_id)
+        return found, find_log_elsewhere(c, rota, found[0])
+
+    found, elsewhere = await rota.database.read(find)
+    if elsewhere is not None:
+        raise elsewhere
+    return found
 
 
 async def _follow(rota: Rota, reader: LogReader, run_id: str, from_line: int, with_words: bool) -> AsyncIterator[LogPage | Words]:

@@ -11,17 +11,24 @@ from rota.process.table import Entry, Identity, find_process, find_variable, lis
 
 # Each process of a run inherits it, and keeps it when it leaves the session and loses its parent.
 RUN_ID_VARIABLE = "ROTA_RUN_ID"
+# Beside it, of which claim: another server on this machine may go on with the run.
+FENCE_VARIABLE = "ROTA_FENCE"
+
+
+Mark = tuple[str | None, str | None]
 
 
 class Tree(Struct, frozen=True):
     """The processes of one run. Its first one, the leader, has a session and a group of its own, both numbered `pid`.
 
-    pid  0 where it is not known; such a tree is found by its mark alone
+    pid    0 where it is not known; such a tree is found by its mark alone
+    fence  of the claim that it was started under; 0 for processes that do not tell theirs
     """
 
     run_id: str
     pid: int
     start_ticks: int
+    fence: int = 0
 
     @property
     def has_group(self) -> bool:
@@ -46,6 +53,9 @@ class Tree(Struct, frozen=True):
         now = find_process(self.pid) if self.pid else None
         return now is not None and now.start_ticks == self.start_ticks and not now.is_dead
 
+    def is_among(self, marks: Iterable[Mark]) -> bool:
+        return any(map(self._bears, marks))
+
     def list_living(self, *, escaped: bool, known: Collection[Identity] = ()) -> list[Entry]:
         """Reads all of /proc: some milliseconds, so not in the event loop.
 
@@ -69,7 +79,11 @@ class Tree(Struct, frozen=True):
         return [entry for entry in living if entry.pid in found]
 
     def _is_marked(self, entry: Entry) -> bool:
-        return not entry.is_dead and find_variable(entry.pid, RUN_ID_VARIABLE) == self.run_id
+        return not entry.is_dead and self._bears(_mark_of(entry))
+
+    def _bears(self, mark: Mark) -> bool:
+        run_id, fence = mark
+        return run_id == self.run_id and (not self.fence or fence in (None, str(self.fence)))
 
 
 def signal_one(entry: Entry, number: signal.Signals) -> None:
@@ -95,8 +109,14 @@ def find_survivors(trees: Iterable[Tree]) -> list[Tree]:
     """
     ours = _ancestors(os.getpid())
     living = [entry for entry in list_processes() if not entry.is_dead and entry.pid not in ours]
-    marks = {find_variable(entry.pid, RUN_ID_VARIABLE) for entry in living}
-    return [tree for tree in trees if tree.run_id in marks or tree.has_leader()]
+    marks = [mark for entry in living if (mark := _mark_of(entry))[0] is not None]
+    return [tree for tree in trees if tree.is_among(marks) or tree.has_leader()]
+
+
+def _mark_of(entry: Entry) -> Mark:
+    """Run id and fence, as far as it says them."""
+    run_id = find_variable(entry.pid, RUN_ID_VARIABLE)
+    return run_id, None if run_id is None else find_variable(entry.pid, FENCE_VARIABLE)
 
 
 def _add_descendants(found: set[int], entries: list[Entry]) -> None:

@@ -26,7 +26,7 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def tree(self) -> Tree:
-        return Tree(self.run_id, self.pid, self.start_ticks)
+        return Tree(self.run_id, self.pid, self.start_ticks, self.fence)
 
 
 class ProcessLedger:

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from rota.clock import steady_s
 from rota.config import Unit, explain
@@ -57,7 +57,7 @@ class Cluster:
     async def join(self, address: str | None) -> Joined:
         """`address`: where the main listener is reached."""
         engine, seat = self._parts.engine, self.seat
-        seat.node = msgspec.structs.replace(seat.node, address=address)
+        seat.node = replace(seat.node, address=address)
         joined = await self.membership.join()
         engine.bus.outward = self._relay
         beats = keep_ticking(self.membership, engine.clock, engine.bus, engine.vitals)
@@ -120,11 +120,8 @@ class Checksum:
 
 def build_cluster(parts: "Parts", url: str) -> Cluster:
     """Raises Unavailable if the database does not answer."""
-    server = parts.settings.server
-    node = Node(
-        id=parts.engine.node, name=server.node or socket.gethostname(), place=_place(server.data), labels=list(server.labels),
-        capacity=server.max_concurrent_runs,
-    )  # fmt: skip
+    node = replace(parts.rota.here or Node(id=parts.engine.node, name=""), place=_place(parts.settings.server.data))
+    parts.rota.here = node
     return Cluster(parts, Seat(node=node, steady_s=steady_s), url)
 
 

@@ -48,6 +48,7 @@ from rota.server.units import Units
 from rota.server.workshop import build_workshop
 from rota.store.database import Database, open_database
 from rota.store.moved import refuse_moved
+from rota.store.nodes import Node
 from rota.surfaces import build_forms
 from rota.surfaces.runwisp.told import show_run
 from rota.tools import build_toolbox
@@ -141,6 +142,10 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         notifier=Notifier(engine, letters, build_senders(outgoing), build_forms(rota), _keep(settings)),
     )
     parts.tell_by(loaded)
+    rota.here = Node(
+        id=engine.node, name=settings.server.node or socket.gethostname(), labels=list(settings.server.labels),
+        capacity=settings.server.max_concurrent_runs,
+    )  # fmt: skip
     if settings.server.database is not None and rota.database.dialect == "postgres":
         from rota.server.cluster import build_cluster  # here, for few servers need it
 

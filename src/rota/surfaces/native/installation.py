@@ -4,7 +4,7 @@ from rota import __version__
 from rota.http.metrics import MEDIA_TYPE, metrics_text
 from rota.http.reply import JSON, Reply, encode, ok
 from rota.http.routes import Ask
-from rota.ops import health
+from rota.ops import health, nodes
 from rota.surfaces.native import wire
 
 
@@ -24,6 +24,10 @@ async def get_info(ask: Ask) -> Reply:
         details=rota.info,
     )
     return ok(info)
+
+
+async def list_nodes(ask: Ask) -> Reply:
+    return ok(await nodes.list_nodes(ask.rota, ask.actor))
 
 
 async def livez(_ask: Ask) -> Reply:

@@ -17,6 +17,7 @@ from rota.logs import LogPage
 from rota.ops.context import Rota
 from rota.ops.documents import TaskBody
 from rota.ops.health import Readiness
+from rota.ops.nodes import NodeList
 from rota.ops.workers import Hold
 from rota.surfaces.native import artifacts, errors, happenings, installation, modules, runs, tasks, telling, wire, workers
 
@@ -185,6 +186,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/v1/info", handler=installation.get_info,
         summary="What this server is", reply=wire.Info,
+    ),
+    Route(
+        method="GET", path="/v1/nodes", handler=installation.list_nodes,
+        summary="The servers that share the database, and which one plans", reply=NodeList, errors=(403,),
     ),
     Route(
         method="GET", path="/v1/openapi.json", handler=get_openapi,

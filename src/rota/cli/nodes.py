@@ -1,0 +1,33 @@
+"""`rota nodes`: the servers that share the database."""
+
+from typing import Any
+
+import click
+
+from rota.cli.client import open_client
+from rota.cli.command import with_place
+from rota.cli.moments import moment
+from rota.cli.output import show_json
+from rota.cli.place import Place
+from rota.cli.table import show_table
+
+
+@click.command("nodes", short_help="List the servers that share the database.")
+@with_place
+def command(place: Place) -> None:
+    """List the servers that share the database: which one plans, and what each carries out at this moment."""
+    with open_client(place, for_server="nodes") as client:
+        found = client.get("/v1/nodes")
+    if place.as_json:
+        show_json(found)
+        return
+    rows = [_row(node) for node in found["items"]]
+    show_table(("name", "address", "does", "runs", "labels", "since", "seen"), rows, empty="No nodes.")
+
+
+def _row(node: dict[str, Any]) -> tuple[str | None, ...]:
+    does = "plans" if node["leads"] else "carries out"
+    runs = f"{node['busy']} of {node['capacity']}"
+    return (
+        node["name"], node["address"], does, runs, ", ".join(node["labels"]), moment(node["started_at"]), moment(node["seen_at"]),
+    )  # fmt: skip

@@ -1,0 +1,172 @@
+"""Two servers on one PostgreSQL: what one loses the other carries on, and nothing is done twice or not at all."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from tests.e2e.conftest import MakeServer
+from tests.e2e.server_process import ServerProcess
+from tests.postgres_server import Server, run_server
+
+pytestmark = pytest.mark.e2e
+
+SETTINGS = """
+[server]
+node = "{name}"
+max_concurrent_runs = 3
+
+[tasks.tick]
+cron = "* * * * * *"
+run = "true"
+max_concurrent = 9
+
+[tasks.work]
+run = "echo began; sleep 60"
+max_concurrent = 9
+
+[tasks.again]
+run = "sleep 60"
+resume_after_crash = true
+"""
+# From the death of who leads to the next slot that is fired.
+HAND_OVER_S = 10.0
+
+
+class Pair(NamedTuple):
+    """`a` leads at first."""
+
+    a: ServerProcess
+    b: ServerProcess
+    postgres: Server
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url, autocommit=True) as c:
+            return c.execute(sql).fetchall()
+
+    def until_slots_after(self, at: float, count: int = 1) -> None:
+        fired = f"SELECT 1 FROM slots WHERE nominal_at > {int(at * 1e6)} OFFSET {count - 1} LIMIT 1"
+        self.b.until(lambda: self.ask(fired))
+
+    def check_slots(self) -> None:
+        """One for each second, with one run each; none was missed."""
+        slots = [row[0] for row in self.ask("SELECT nominal_at / 1000000 FROM slots ORDER BY nominal_at")]
+        assert slots == list(range(slots[0], slots[-1] + 1))
+        assert self.ask("SELECT nominal_at FROM runs WHERE nominal_at IS NOT NULL GROUP BY 1 HAVING count(*) > 1") == []
+        assert self.ask("SELECT id FROM runs WHERE state = 'missed'") == []
+
+
+def nodes_of(server: ServerProcess) -> dict[str, dict[str, Any]]:
+    return {node["name"]: node for node in server.get("/v1/nodes")["items"]}
+
+
+def leader(server: ServerProcess) -> str | None:
+    return next((name for name, node in nodes_of(server).items() if node["leads"]), None)
+
+
+def node_of(pair: Pair, run_id: str) -> str | None:
+    found = pair.ask(f"SELECT node FROM runs WHERE id = '{run_id}' AND state = 'running'")
+    return found[0][0] if found else None
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with run_server() as server:
+        yield server
+
+
+@pytest.fixture
+def pair(postgres: Server, make_server: MakeServer) -> Pair:
+    """Nothing is started yet."""
+    with psycopg.connect(postgres.url, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    a, b = (make_server(SETTINGS.format(name=name), database=postgres.url) for name in "ab")
+    return Pair(a, b, postgres)
+
+
+def test_when_the_leader_dies_while_it_fires_the_other_takes_over_what_it_planned_and_ran(pair: Pair) -> None:
+    a, b, _ = pair
+    a.start(crash_at="slots fired, not committed", nth=6)
+    work, again = a.run("work"), a.run("again")
+    a.until_state(work, "running")
+    a.until_state(again, "running")
+    b.start()
+    assert leader(b) == "a"
+    a.wait()
+    died_at = time.time()
+    pair.until_slots_after(died_at)
+    assert time.time() - died_at < HAND_OVER_S
+    assert leader(b) == "b"
+    assert b.until_state(work)["reason"] == "node_died"
+    resumed = b.until(lambda: node_of(pair, again) == "b" and b.get(f"/v1/runs/{again}"))
+    assert (resumed["state"], resumed["attempt"]) == ("running", 1)
+    pair.check_slots()
+    a.start()  # ends the processes that it has left
+    assert [bool(server.pids_of(again)) for server in pair[:2]] == [False, True]
+    assert not a.pids_of(work)
+    assert (leader(a), set(nodes_of(a))) == ("b", {"a", "b"})
+
+
+def test_a_leader_that_was_frozen_finds_itself_given_up_and_comes_back_as_another_node(pair: Pair) -> None:
+    a, b, _ = pair
+    a.start()
+    work = a.run("work")
+    a.until_state(work, "running")
+    b.start()
+    before = nodes_of(b)["a"]["id"]
+    a.signal(signal.SIGSTOP)
+    frozen_at = time.monotonic()
+    assert b.until_state(work)["reason"] == "node_died"
+    assert list(nodes_of(b)) == ["b"]
+    time.sleep(max(0.0, 12 - (time.monotonic() - frozen_at)))
+    a.signal(signal.SIGCONT)
+    a.until(lambda: not a.pids_of(work))
+    after = b.until(lambda: nodes_of(b).get("a"))
+    assert (after["id"] != before, after["leads"], leader(a)) == (True, False, "b")
+    assert a.get(f"/v1/runs/{work}")["reason"] == "node_died"
+    pair.until_slots_after(time.time())
+    pair.check_slots()
+    ended = a.run("tick")
+    assert a.until_state(ended)["state"] == "succeeded"
+
+
+def test_each_node_serves_all_of_them_and_both_go_on_when_the_database_comes_back(pair: Pair) -> None:
+    a, b, postgres = pair
+    a.start()
+    b.start()
+    with b.http.stream("GET", "/v1/stream") as stream:
+        runs = [b.run("work") for _ in range(5)]
+        places = b.until(lambda: _all(node_of(pair, run_id) for run_id in runs))
+        assert set(places) == {"a", "b"}
+        there = runs[places.index("a")]
+        lines = stream.iter_lines()
+        told = next(line for line in lines if line.startswith("data:") and there in line and '"running"' in line)
+        assert json.loads(told.removeprefix("data:"))
+    refused = b.http.get(f"/v1/runs/{there}/log")
+    assert (refused.status_code, refused.json()["detail"]) == (409, "the log of this run is on the node a")
+    assert a.log_texts(there) == ["began"]
+    asked_at = time.monotonic()
+    b.post(f"/v1/runs/{there}/cancel")
+    b.until_state(there, "canceled")
+    assert time.monotonic() - asked_at < 3
+    postgres.stop()
+    postgres.start()
+    back_at = time.time()
+    pair.until_slots_after(back_at + 2)
+    pair.check_slots()
+    rest = [run_id for run_id in runs if run_id != there]
+    assert [a.get(f"/v1/runs/{run_id}")["state"] for run_id in rest] == ["running"] * 4
+    assert a.stop() == 0  # hands over at once, and its work is done elsewhere or ended
+    stopped_at = time.time()
+    pair.until_slots_after(stopped_at)
+    assert time.time() - stopped_at < 3
+    assert leader(b) == "b"
+    pair.check_slots()
+
+
+def _all(found: Iterator[str | None]) -> list[str] | None:
+    known = [each for each in found if each]
+    return known if len(known) == 5 else None
