@@ -97,6 +97,15 @@ def test_an_answer_is_status_headers_body_and_json(tmp_path, site):
     assert headers["idempotency-key"].endswith(".0")
 
 
+@pytest.mark.parametrize("more", [{"Transfer-Encoding": "chunked"}, {"Content-Length": "1"}])
+def test_where_a_body_ends_is_not_for_the_step_to_say(tmp_path, site, more):
+    done = pipe(tmp_path, request(f"{site.url}/echo", method="POST", body="0\r\n\r\nGET /hidden HTTP/1.1", headers=more))
+    assert done.outcome.state == "succeeded"
+    _, _, headers, body = site.asked[-1]
+    assert ("transfer-encoding" in headers, headers["content-length"]) == (False, str(len(body)))
+    assert body == "0\r\n\r\nGET /hidden HTTP/1.1"
+
+
 @pytest.mark.parametrize(
     ("status", "expect", "state"),
     [

@@ -23,6 +23,8 @@ IDLE_S = 15.0
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 Lines = list[tuple[bytes, bytes]]
+# Where a body ends is ours to say: another word for it would let a caller hide a second request in the first.
+FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
 class Answer(Struct, frozen=True):
@@ -186,7 +188,8 @@ def _asked(url: str, headers: Mapping[str, str] | None, body: bytes) -> "tuple[h
     name = f"[{host}]" if ":" in host else host
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     target = httpcore.URL(scheme=parts.scheme.encode(), host=name.encode(), port=port, target=_ascii(path))
-    sent = {"host": name if parts.port is None else f"{name}:{port}", "user-agent": "rota", **(headers or {})}
+    given = {key: value for key, value in (headers or {}).items() if key.lower() not in FRAMING}
+    sent = {"host": name if parts.port is None else f"{name}:{port}", "user-agent": "rota", **given}
     lines = [(name.encode(), value.encode()) for name, value in sent.items()]
     return target, [*lines, (b"content-length", str(len(body)).encode())]
 
