@@ -153,6 +153,12 @@ def test_a_wrong_zone_suggests_the_nearest_name() -> None:
     assert refused.value.hint == "did you mean Europe/Berlin?"
 
 
+def test_a_zone_that_is_refused_is_not_suggested() -> None:
+    with pytest.raises(Invalid) as refused:
+        compiled(CronSchedule("0 0 * * *", "localtime"))
+    assert "localtime" not in str(refused.value.hint)
+
+
 def test_a_schedule_without_a_zone_is_in_the_default_one() -> None:
     planned = compiled(CronSchedule("0 9 * * *"), default_timezone="Asia/Tokyo").next_after(ANCHOR)
     assert planned and planned.local.isoformat() == "2027-03-02T09:00:00+09:00"

@@ -129,8 +129,8 @@ def find_clock(name: str) -> ZoneClock | None:
 
 @cache
 def _names_by_folded() -> dict[str, str]:
-    """Once: they are read from files."""
-    return {known.casefold(): known for known in available_timezones()}
+    """Once: they are read from files. `localtime` is there too, and is refused: it means something else on each machine."""
+    return {known.casefold(): known for known in available_timezones() - {"localtime"}}
 
 
 def _unknown_zone(name: str, location: str) -> Invalid:
