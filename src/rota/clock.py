@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import functools
 import os
 import struct
 import time
@@ -81,9 +82,14 @@ def _wall_timer(until: datetime | None, wake: asyncio.Event) -> Iterator[bool]:
         os.close(fd)
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _timerfd(until: datetime) -> int | None:
     try:
-        libc = ctypes.CDLL(None, use_errno=True)
+        libc = _libc()
         fd = int(libc.timerfd_create(_CLOCK_REALTIME, _TFD_NONBLOCK | _TFD_CLOEXEC))
     except (OSError, AttributeError):
         return None

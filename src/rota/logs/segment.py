@@ -98,7 +98,9 @@ class Segment:
 
 def has_log(paths: LogPaths) -> bool:
     """Whether there is any of the files that a log goes on from."""
-    return any(map(os.path.exists, (paths.data_text, paths.index_text, paths.previous_text)))
+    # The folder first: a task whose runs say nothing has none.
+    places = paths.data_text, paths.index_text, paths.previous_text
+    return os.access(paths.start, os.F_OK) and any(os.access(place, os.F_OK) for place in places)
 
 
 def open_segment(paths: LogPaths) -> Segment:

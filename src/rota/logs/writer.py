@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cached_property
 
 from rota.core.policy import LogLimit
 from rota.logs.cutter import Block, LineCutter
@@ -47,13 +48,10 @@ class LogWriter:
         self._on_growth = on_growth
         self._on_close = on_close
         self._secrets = Secrets(secrets)
-        self._masks = [MaskedStream(self._secrets) for _ in STREAMS] if self._secrets else None
-        self._cutters = [LineCutter() for _ in STREAMS]
-        self._redraws = self._new_redraws()
-        self._frames = FrameFile(paths)
         self._segment: Segment | None = None
         self._fresh = True  # no output in this segment yet: a line goes in even if it alone is over the cap
         self._discarding = False
+        self._has_come = False  # anything that may be part of a line
         self._unprobed = 0
         self._lost = 0
         self._retry_at_ms = 0
@@ -64,6 +62,24 @@ class LogWriter:
         self._is_unmade = not has_log(paths)
         if not self._is_unmade:
             self._open(0)
+
+    # What follows the streams is made when something comes: many runs say nothing.
+
+    @cached_property
+    def _masks(self) -> list[MaskedStream] | None:
+        return [MaskedStream(self._secrets) for _ in STREAMS] if self._secrets else None
+
+    @cached_property
+    def _cutters(self) -> list[LineCutter]:
+        return [LineCutter() for _ in STREAMS]
+
+    @cached_property
+    def _redraws(self) -> list[Redraw]:
+        return [Redraw(self._secrets.redact if self._secrets else None) for _ in STREAMS]
+
+    @cached_property
+    def _frames(self) -> FrameFile:
+        return FrameFile(self._paths)
 
     @property
     def lines_written(self) -> int:
@@ -79,6 +95,7 @@ class LogWriter:
         """Takes what was read from a pipe. `at_ms` is Unix time in milliseconds."""
         if self._discarding:
             return
+        self._has_come = True
         before, code = self.lines_written, STREAM_CODES[stream]
         if self._masks:
             chunk = self._masks[code].feed(chunk)
@@ -113,6 +130,8 @@ class LogWriter:
 
     def flush(self, at_ms: int) -> None:
         """Ends partial lines: nothing more comes from the process."""
+        if not self._has_come:
+            return
         before = self.lines_written
         for code, cutter in enumerate(self._cutters):
             redraw = self._redraws[code]
@@ -231,12 +250,9 @@ class LogWriter:
 
     def _discard(self) -> None:
         self._discarding = True
-        self._redraws = self._new_redraws()
+        self.__dict__.pop("_redraws", None)
         for cutter in self._cutters:
             cutter.drop()
-
-    def _new_redraws(self) -> list[Redraw]:
-        return [Redraw(self._secrets.redact if self._secrets else None) for _ in STREAMS]
 
     def _append(self, code: int, buffers: Buffers, length: int, lines: int, at_ms: int, continued: bool = False) -> None:
         assert self._segment  # noqa: S101 - callers looked
