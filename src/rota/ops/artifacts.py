@@ -52,35 +52,32 @@ class Place(Struct, frozen=True):
 Reach = Callable[[Connection], Place]
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    """What somebody wants to upload. `size`: bytes, as declared."""
+class Labels(Struct, frozen=True, kw_only=True):
+    """What a client calls an artifact. `name` as it was given, with folders maybe."""
 
     name: str
     type: str
-    size: int
     source: str = ""
     content_type: str = ""
 
 
-class Brought(Struct, frozen=True, kw_only=True):
+class Asked(Labels, frozen=True, kw_only=True):
+    """What somebody wants to upload. `size`: bytes, as declared."""
+
+    size: int
+
+
+class Brought(Labels, frozen=True, kw_only=True):
     """What somebody says was uploaded. `key`: where, as it was told when it was prepared."""
 
     id: str
-    name: str
-    type: str
     key: str
-    source: str = ""
-    content_type: str = ""
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class Given(Labels, frozen=True, kw_only=True):
     """An artifact that comes in the request itself."""
 
-    name: str
-    type: str
     data: bytes
-    source: str = ""
-    content_type: str = ""
 
 
 class Prepared(Struct, frozen=True):

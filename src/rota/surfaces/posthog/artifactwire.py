@@ -1,7 +1,7 @@
 """Artifacts as this API writes them (contract §5.6): every key is always there."""
 
 from datetime import UTC
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -12,8 +12,8 @@ from rota.ops import artifacts as ops
 Encoding = Literal["utf-8", "base64"]
 
 
-class Artifact(Struct, kw_only=True):
-    """`size` in bytes, as the store has counted them."""
+class Described(Struct, kw_only=True):
+    """What is said of every artifact, whether it is there yet or not. `size` in bytes."""
 
     id: str
     name: str
@@ -22,6 +22,11 @@ class Artifact(Struct, kw_only=True):
     size: int
     content_type: str
     storage_path: str
+
+
+class Artifact(Described, kw_only=True):
+    """`size` as the store has counted it."""
+
     uploaded_at: str
 
 
@@ -34,16 +39,9 @@ class PresignedPost(Struct, kw_only=True):
     fields: dict[str, str]
 
 
-class Prepared(Struct, kw_only=True):
+class Prepared(Described, kw_only=True):
     """`size` as declared; `expires_in` seconds."""
 
-    id: str
-    name: str
-    type: str
-    source: str
-    size: int
-    content_type: str
-    storage_path: str
     presigned_post: PresignedPost
     expires_in: int = LINK_S
 
@@ -57,40 +55,35 @@ class Link(Struct, kw_only=True):
     expires_in: int = LINK_S
 
 
-class PrepareItem(Struct, kw_only=True):
-    """For descriptions, as the bodies below."""
+class Labelled(Struct, kw_only=True):
+    """For descriptions, as the bodies below: what a client calls an artifact."""
 
     name: str
     type: str
-    size: int
     source: str = ""
     content_type: str = ""
+
+
+class PrepareItem(Labelled, kw_only=True):
+    size: int
 
 
 class PrepareBody(Struct, kw_only=True):
     artifacts: list[PrepareItem]
 
 
-class FinalizeItem(Struct, kw_only=True):
+class FinalizeItem(Labelled, kw_only=True):
     id: str
-    name: str
-    type: str
     storage_path: str
-    source: str = ""
-    content_type: str = ""
 
 
 class FinalizeBody(Struct, kw_only=True):
     artifacts: list[FinalizeItem]
 
 
-class InlineItem(Struct, kw_only=True):
-    name: str
-    type: str
+class InlineItem(Labelled, kw_only=True):
     content: str
     content_encoding: Encoding = "utf-8"
-    source: str = ""
-    content_type: str = ""
 
 
 class InlineBody(Struct, kw_only=True):
@@ -102,27 +95,15 @@ class PathBody(Struct, kw_only=True):
 
 
 def artifact_wire(artifact: core_artifact.Artifact) -> Artifact:
-    return Artifact(
-        id=artifact.id,
-        name=artifact.name,
-        type=artifact.type,
-        source=artifact.source,
-        size=artifact.size,
-        content_type=artifact.content_type,
-        storage_path=artifact.key,
-        uploaded_at=artifact.uploaded_at.astimezone(UTC).isoformat(timespec="microseconds"),
-    )
+    uploaded_at = artifact.uploaded_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return Artifact(**_described(artifact), uploaded_at=uploaded_at)
 
 
 def prepared_wire(prepared: ops.Prepared) -> Prepared:
-    artifact, upload = prepared.artifact, prepared.upload
-    return Prepared(
-        id=artifact.id,
-        name=artifact.name,
-        type=artifact.type,
-        source=artifact.source,
-        size=artifact.size,
-        content_type=artifact.content_type,
-        storage_path=artifact.key,
-        presigned_post=PresignedPost(url=upload.url, fields=upload.fields),
-    )
+    upload = prepared.upload
+    return Prepared(**_described(prepared.artifact), presigned_post=PresignedPost(url=upload.url, fields=upload.fields))
+
+
+def _described(artifact: core_artifact.Artifact) -> dict[str, Any]:
+    told = {name: getattr(artifact, name) for name in Described.__struct_fields__ if name != "storage_path"}
+    return {**told, "storage_path": artifact.key}
