@@ -5,7 +5,9 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
@@ -101,16 +103,28 @@ def _begin(c: Connection, task: Task, asked: Wish) -> Run:
 
 
 @asynccontextmanager
-async def workshop(folder: Path, text: str, **rules: Any) -> AsyncIterator[Workshop]:
-    (folder / "own.py").write_text("import os, rota, sys, time\n" + text)
-    catalogue = Catalogue([str(folder / "own.py")], env=os.environ)
-    assert catalogue.read() == []
+async def workshop(folder: Path, text: str, *, is_changed: bool = False, **rules: Any) -> AsyncIterator[Workshop]:
+    """`is_changed`: the test writes another text over `own.py` in its folder."""
+    catalogue = (_read if is_changed else _read_once)(folder if is_changed else folder.parent, text)
     pool = Pool(PoolRules(**rules), {**inherited(os.environ), "SERVER": "yes"})
     with closing(open_memory()) as database:
         try:
             yield Workshop(folder, catalogue, pool, database)
         finally:
             await pool.close()
+
+
+def _read(folder: Path, text: str) -> Catalogue:
+    (folder / "own.py").write_text("import os, rota, sys, time\n" + text)
+    catalogue = Catalogue([str(folder / "own.py")], env=os.environ)
+    assert catalogue.read() == []
+    return catalogue
+
+
+@cache
+def _read_once(folder: Path, text: str) -> Catalogue:
+    """It takes a process to read modules, and many tests have the same."""
+    return _read(Path(mkdtemp(prefix="modules-", dir=folder)), text)
 
 
 def at_work(folder: Path, text: str, work: Callable[[Workshop], Awaitable[T]], **rules: Any) -> T:

@@ -51,8 +51,8 @@ def looks(leave: bool = False):
     seen = second.outcome.output
     assert seen.pop("folder") == str(Path.cwd())
     assert seen == {
-        "ROTA_RUN_ID": second.run.id, "ROTA_FENCE": str(second.run.fence), "ROTA_TASK": second.task.name, "ROTA_ATTEMPT": "1", "ROTA_TRIGGER": "api",
-        "ROTA_NOMINAL_AT": "", "SERVER": "yes",
+        "ROTA_RUN_ID": second.run.id, "ROTA_FENCE": str(second.run.fence), "ROTA_TASK": second.task.name, "ROTA_ATTEMPT": "1",
+        "ROTA_TRIGGER": "api", "ROTA_NOMINAL_AT": "", "SERVER": "yes",
     }  # fmt: skip
 
 
@@ -117,40 +117,44 @@ def forks():
     assert first.pid == second.pid
 
 
-@pytest.mark.parametrize(
-    ("body", "error", "goes_on"),
-    [
-        ("raise ValueError('no\\ngood')", "ValueError: no good", True),
-        ("sys.exit(3)", "sys.exit(3)", True),
-        (
-            "return {1, object()}",
-            "ValueError: what it returned is not JSON: Encoding objects of type object is unsupported",
-            True,
-        ),
-        ("return 'x' * 9_000_000", "ValueError: what it returned is larger than 8388608 bytes", True),
-        ("return '\\ud800'", "ValueError: what it returned is not JSON", True),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt", True),
-        ("raise rota.Cancelled('me')", "Cancelled", True),
-        ("bytearray(1 << 30)", "out of memory: more than [modules] memory_max allows", False),
-        ("os._exit(3)", "its process ended itself with code 3", False),
-        ("os._exit(0)", "its process ended itself with code 0", False),
-        ("import ctypes; ctypes.string_at(0)", "its process was ended by SIGSEGV", False),
-        ("os.kill(os.getpid(), 9)", "its process was ended by SIGKILL", False),
-        ("os.close(3)", "its process", False),
-        ("os.write(3, b'\\xff' * 100); time.sleep(60)", "its process was ended by SIGKILL", False),
-        ("os.write(3, b'\\0\\0\\0\\1x'); time.sleep(60)", "its process was ended by SIGKILL", False),
-        ("raise ValueError('\\udcff')", "ValueError: \\udcff", True),
-        ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})", "Mute", True),
-        ("sys.stdout = None; raise ValueError('unheard')", "ValueError: unheard", False),
-    ],
+TROUBLE = [
+    ("raise ValueError('no\\ngood')", "ValueError: no good", True),
+    ("sys.exit(3)", "sys.exit(3)", True),
+    (
+        "return {1, object()}",
+        "ValueError: what it returned is not JSON: Encoding objects of type object is unsupported",
+        True,
+    ),
+    ("return 'x' * 9_000_000", "ValueError: what it returned is larger than 8388608 bytes", True),
+    ("return '\\ud800'", "ValueError: what it returned is not JSON", True),
+    ("raise KeyboardInterrupt", "KeyboardInterrupt", True),
+    ("raise rota.Cancelled('me')", "Cancelled", True),
+    ("bytearray(1 << 30)", "out of memory: more than [modules] memory_max allows", False),
+    ("os._exit(3)", "its process ended itself with code 3", False),
+    ("os._exit(0)", "its process ended itself with code 0", False),
+    ("import ctypes; ctypes.string_at(0)", "its process was ended by SIGSEGV", False),
+    ("os.kill(os.getpid(), 9)", "its process was ended by SIGKILL", False),
+    ("os.close(3)", "its process", False),
+    ("os.write(3, b'\\xff' * 100); time.sleep(60)", "its process was ended by SIGKILL", False),
+    ("os.write(3, b'\\0\\0\\0\\1x'); time.sleep(60)", "its process was ended by SIGKILL", False),
+    ("raise ValueError('\\udcff')", "ValueError: \\udcff", True),
+    ("raise type('Mute', (Exception,), {'__str__': lambda self: 1 / 0})", "Mute", True),
+    ("sys.stdout = None; raise ValueError('unheard')", "ValueError: unheard", False),
+]
+# One text, so that it is read once for all of them.
+TROUBLED = "@rota.module\ndef good():\n    return 1\n" + "".join(
+    f"\n@rota.module\ndef bad_{number}():\n    {body}\n" for number, (body, _, _) in enumerate(TROUBLE)
 )
-def test_whatever_happens_in_a_module_is_its_runs_own_trouble(tmp_path: Path, body: str, error: str, goes_on: bool) -> None:
-    text = f"@rota.module\ndef bad():\n    {body}\n\n@rota.module\ndef good():\n    return 1\n"
+
+
+@pytest.mark.parametrize("number", range(len(TROUBLE)), ids=[body for body, _, _ in TROUBLE])
+def test_whatever_happens_in_a_module_is_its_runs_own_trouble(tmp_path: Path, number: int) -> None:
+    _, error, goes_on = TROUBLE[number]
 
     async def work(shop: Workshop) -> tuple[Result, Result]:
-        return await shop.run("bad"), await shop.run("good")
+        return await shop.run(f"bad_{number}"), await shop.run("good")
 
-    bad, good = at_work(tmp_path, text, work, memory_max=256 * 1024 * 1024)
+    bad, good = at_work(tmp_path, TROUBLED, work, memory_max=256 * 1024 * 1024)
     assert (bad.outcome.state, good.outcome.output) == ("failed", 1)
     assert bad.outcome.error is not None
     assert bad.outcome.error.startswith(error)

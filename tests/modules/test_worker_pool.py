@@ -110,4 +110,4 @@ def test_changed_modules_are_loaded_anew_after_a_reload(tmp_path: Path) -> None:
         shop.pool.renew()
         assert await pids(shop, 0) == [-1]
 
-    in_pool(tmp_path, work)
+    in_pool(tmp_path, work, is_changed=True)
