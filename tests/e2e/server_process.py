@@ -116,6 +116,11 @@ class ServerProcess:
         return ["--config", str(self.config), "--data", str(self.data), *database]
 
     @property
+    def environ(self) -> dict[str, str]:
+        """What processes of its installation are started with."""
+        return self._environ
+
+    @property
     def url(self) -> str:
         """Where its main listener is, for those who come over TCP."""
         return self._out.read_text().split("API      ")[1].split("/v1/")[0]

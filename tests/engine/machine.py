@@ -11,6 +11,7 @@ from tests.factories import NOON
 from rota.bus import Bus
 from rota.core.outcome import Outcome, StopCause, judge_exit, stronger
 from rota.core.placement import Place, find_obstacles
+from rota.core.run import Run
 from rota.core.task import Task
 from rota.runners.base import Claim, Delivered, Finished
 from rota.runners.ledger import LedgerEntry, ProcessLedger
@@ -146,6 +147,12 @@ class FakeRunner:
     @property
     def busy(self) -> int:
         return len(self._going)
+
+    async def abandon(self) -> None:
+        self._going.clear()
+
+    async def adopt(self, left: Sequence[tuple[Run, Task]], holder: str) -> list[Run]:
+        return []
 
     def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
         return find_obstacles([task.spec.runs_on for task in tasks], self.places)

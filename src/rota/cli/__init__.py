@@ -29,9 +29,11 @@ from rota.cli.stop import command as stop_command
 from rota.cli.tasks import command as tasks_command
 from rota.cli.user import group as user_group
 from rota.cli.validate import command as validate_command
+from rota.cli.worker import command as worker_command
 
 COMMANDS: tuple[click.Command, ...] = (
     serve_command,
+    worker_command,
     validate_command,
     config_command,
     reload_command,

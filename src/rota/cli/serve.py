@@ -11,6 +11,11 @@ from rota.cli.command import CONFIG, DATA, DATABASE
 COLLECT_AFTER = (10_000, 20, 20)
 
 
+def tune_collector() -> None:
+    """For a process that carries work out for long."""
+    gc.set_threshold(*COLLECT_AFTER)
+
+
 @click.command("serve")
 @CONFIG
 @DATA
@@ -18,7 +23,7 @@ COLLECT_AFTER = (10_000, 20, 20)
 @DATABASE
 def command(config: Path | None, data: Path | None, listen: str | None, database: str | None) -> int:
     """Run the server until SIGTERM or Ctrl-C."""
-    gc.set_threshold(*COLLECT_AFTER)
+    tune_collector()
     # The only command that needs the server's modules; all others start without paying for them.
     from rota.main import serve
 

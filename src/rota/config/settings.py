@@ -16,6 +16,7 @@ from rota.config.modules import MODULE_PLACES, is_path
 from rota.config.projects import ProjectSettings, read_projects
 from rota.config.providers import ProviderSettings, read_providers
 from rota.config.records import Records, read_records
+from rota.config.runner import RunnerSettings, find_conflicts
 from rota.config.secret import Secret
 from rota.config.setting import Setting
 from rota.config.table import BELOW, IGNORED_KEYS, LISTEN, SECTIONS, TABLE
@@ -196,6 +197,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tools: Tools
     modules: Modules
     files: Files
+    runner: RunnerSettings
     blobs: BlobStore
     ordinaut: OrdinautAccess
     posthog: PosthogAccess
@@ -353,6 +355,7 @@ def _conflicts(values: Values, listeners: tuple[Listener, ...]) -> Iterator[tupl
         yield "posthog.push", "sender", "webpush needs vapid_key beside it"
     if push["vapid_key"] and not push["vapid_contact"]:
         yield "posthog.push", "vapid_key", "needs vapid_contact beside it"
+    yield from find_conflicts(values)
     if values["blobs", "kind"] == "s3" and not values["blobs", "bucket"]:
         yield "blobs", "kind", "needs bucket beside it"
     for key, other in (("access_key", "secret_key"), ("secret_key", "access_key")):
@@ -400,6 +403,7 @@ def _assemble(values: Values, listeners: tuple[Listener, ...], kept: Kept) -> Se
         tools=Tools(**section("tools")),
         modules=Modules(**section("modules")),
         files=Files(**section("files")),
+        runner=RunnerSettings(**section("runner")),
         blobs=BlobStore(**section("blobs")),
         ordinaut=OrdinautAccess(**section("ordinaut")),
         posthog=PosthogAccess(**section("posthog")),

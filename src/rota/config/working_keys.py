@@ -1,6 +1,7 @@
 """The settings of what does the work: tools, modules, files, objects."""
 
 from rota.config.kinds import (
+    ADDRESS,
     BOOLEAN,
     FOLDER,
     LABEL,
@@ -97,6 +98,29 @@ WORKING = (
         "Folders that the modules `archive`, `checksum`, `sql` and `email_report` may read and write, with all below them.",
         ("ROTA_FILES_ROOTS",),
     ),
+    Setting(
+        "runner",
+        "kind",
+        enum("local", "temporal"),
+        "local",
+        "Where attempts are carried out: on this machine, or by a fleet of workers (`rota worker`) through Temporal.",
+        ("ROTA_RUNNER",),
+    ),
+    Setting("runner", "address", ADDRESS, "127.0.0.1:7233", "Temporal's frontend.", ("ROTA_TEMPORAL_ADDRESS",)),
+    Setting("runner", "namespace", LABEL, "default", "Temporal's namespace.", ("ROTA_TEMPORAL_NAMESPACE",)),
+    Setting(
+        "runner",
+        "task_queue",
+        LABEL,
+        "rota",
+        "What the names of our task queues begin with. Two installations in one namespace need two.",
+        ("ROTA_TEMPORAL_TASK_QUEUE",),
+    ),
+    Setting("runner", "api_key", SECRET, None, "Key for Temporal, sent over TLS.", ("ROTA_TEMPORAL_API_KEY",)),
+    Setting("runner", "tls", BOOLEAN, "false", "Speak TLS with Temporal.", ("ROTA_TEMPORAL_TLS",)),
+    Setting("runner", "tls_ca", PATH, None, "Who vouches for Temporal's certificate, if not the machine's own list."),
+    Setting("runner", "tls_cert", PATH, None, "Our certificate, where Temporal asks for one."),
+    Setting("runner", "tls_key", PATH, None, "The key beside `tls_cert`."),
     Setting(
         "blobs",
         "kind",

@@ -10,18 +10,18 @@ from rota.core.errors import Unavailable
 from rota.core.limit import is_duplicate
 from rota.core.outcome import StopCause
 from rota.core.overlap import Occupancy, admit
-from rota.core.retry import RECENT_ATTEMPTS
 from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.core.work import Outside, Project
+from rota.engine.claiming import make_claim
 from rota.engine.context import Engine
 from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.engine.placer import Placer
 from rota.runners.base import Claim, Runner
-from rota.store import admission, attempts, fanout, revisions, runs, runsecrets
+from rota.store import admission, fanout, revisions, runs, runsecrets
 from rota.store.admission import Candidate
 from rota.store.database import Connection
 
@@ -192,7 +192,7 @@ class Dispatcher:
         begun = [(run, known[run.task_id]) for run in claimed if run not in kept]
         secrets = runsecrets.list_secrets(c, [run.id for run, task in begun if isinstance(task.spec.executor, Project)])
         started = zip(revisions.as_started(c, begun), begun, strict=True)
-        claims = [_claim(c, task, run, secrets.get(run.id, {})) for task, (run, _) in started]
+        claims = [make_claim(c, task, run, secrets.get(run.id, {})) for task, (run, _) in started]
         if self._engine.rules.routes:
             self._engine.tell(c, [(claim.run, claim.task) for claim in claims], now)
         stops = admission.list_stops(c, self._engine.node)
@@ -353,8 +353,3 @@ class Dispatcher:
 
 def _earlier(first: datetime | None, second: datetime | None) -> datetime | None:
     return min(filter(None, (first, second)), default=None)
-
-
-def _claim(c: Connection, task: Task, run: Run, secrets: dict[str, str]) -> Claim:
-    asks = task.spec.policy.restart is not None and run.attempt > 1
-    return Claim(task, run, attempts.list_uptimes(c, run.id, RECENT_ATTEMPTS) if asks else [], secrets)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from rota.bus import LoopName
 from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause
 from rota.core.run import Run
+from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.engine.relay import wake_up
@@ -57,12 +58,14 @@ class Duties(Struct, frozen=True, kw_only=True):
     busy      how many runs are going on here
     abandon   ends them all: they are not ours any more
     take_over plans on where another left off
+    adopt     goes on with attempts that others carry out, as a runner does
     """
 
     settings: Callable[[], str]
     busy: Callable[[], int]
     abandon: Callable[[], Awaitable[None]]
     take_over: Callable[[Lead], Awaitable[None]]
+    adopt: Callable[[Sequence[tuple[Run, Task]], str], Awaitable[list[Run]]]
 
 
 class Membership:
@@ -209,12 +212,20 @@ class Membership:
 
     async def _look_after(self, found: Sequence[Seen]) -> dict[str, int]:
         given_up = await self._give_up(found)
-        left = await self._engine.database.read(nodes.list_left_runs)
+        left = await self._adopt(await self._engine.database.read(nodes.list_left_runs))
         if not left:
             return {"given_up": given_up}
         done = await self._settler.settle_found(self._find_left)
         log.warning("ended what a node has left", ended=len(done.ended), again=len(done.retrying))
         return {"given_up": given_up, "ended": len(done.ended), "again": len(done.retrying)}
+
+    async def _adopt(self, left: Sequence[Run]) -> list[Run]:
+        """Go on with what others carry out. Answers the rest."""
+        if not left:
+            return []
+        tasks = await self._engine.database.read(lambda c: self._engine.known.get(c, {run.task_id for run in left}))
+        adopted = await self._duties.adopt([(run, tasks[run.task_id]) for run in left], self._engine.node)
+        return [run for run in left if run.id not in {each.id for each in adopted}]
 
     async def _give_up(self, found: Sequence[Seen]) -> int:
         """A node counts as silent only if we have listened for as long."""

@@ -12,7 +12,7 @@ from rota.engine.context import Engine
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.engine.settler import Settler
-from rota.runners.base import Finished
+from rota.runners.base import Finished, Runner
 from rota.runners.ledger import Key, LedgerEntry, ProcessLedger
 from rota.runners.survivors import end_survivors
 from rota.store import nodes, settlement
@@ -31,6 +31,7 @@ class Rescuer:
     to itself: nobody else can leave runs behind.
 
     former  the ids of this server's earlier lives, where it has not: what others have left is not for this journal to judge
+    runner  goes on with what others carry out; None where nobody does
     """
 
     name: LoopName = "rescuer"
@@ -42,18 +43,21 @@ class Rescuer:
         settler: Settler,
         end_survivors: EndSurvivors = end_survivors,
         former: Sequence[str] | None = None,
+        runner: Runner | None = None,
     ) -> None:
         self._engine = engine
         self._ledger = ledger
         self._settler = settler
         self._end_survivors = end_survivors
         self._former = former
+        self._runner = runner
 
     async def tick(self) -> Tick:
         entries = self._ledger.open_entries()
         ended = await self._end_survivors(entries)
         known = {(entry.run_id, entry.fence) for entry in entries}
         orphans = await self._engine.database.read(lambda c: self._find_orphans(c, known))
+        orphans = await self._adopt(orphans, known)
         started = [run for run in orphans if (run.id, run.fence) in known or not self._ledger.is_complete]
         unstarted = [run for run in orphans if run not in started]
         await self._release(unstarted)
@@ -71,6 +75,15 @@ class Rescuer:
         if self._former is None:
             return settlement.list_orphans(c, except_holder=self._engine.node)
         return settlement.list_orphans(c, self._former) + [run for run in nodes.list_left_runs(c) if (run.id, run.fence) in known]
+
+    async def _adopt(self, orphans: list[Run], known: Collection[Key]) -> list[Run]:
+        """Go on with what others carry out for this installation. Answers the rest."""
+        away = [run for run in orphans if (run.id, run.fence) not in known]
+        if not away or self._runner is None:
+            return orphans
+        tasks = await self._engine.database.read(lambda c: self._engine.known.get(c, {run.task_id for run in away}))
+        adopted = {run.id for run in await self._runner.adopt([(run, tasks[run.task_id]) for run in away], self._engine.node)}
+        return [run for run in orphans if run.id not in adopted]
 
     async def _release(self, unstarted: list[Run]) -> None:
         engine, now = self._engine, self._engine.clock.now()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rota.core.errors import Conflict, Unavailable
 from rota.core.policy import LogLimit
+from rota.logs.copy import LogCopy
 from rota.logs.disk import Shortage, find_shortage
 from rota.logs.index import Stream
 from rota.logs.name import LogName, LogPaths, run_id_of
@@ -23,6 +24,7 @@ class RunLogs:
         self._root = root
         self._min_free_space = min_free_space
         self._live: dict[str, LogWriter] = {}
+        self._copied: set[str] = set()
 
     def find_shortage(self) -> Shortage | None:
         """To be asked before a run starts: less disk space than `min_free_space`. None also if the disk cannot be asked."""
@@ -71,7 +73,19 @@ class RunLogs:
 
     def reader(self, name: LogName) -> LogReader:
         paths = LogPaths.of(self._root, name)
-        return LogReader(paths, lambda: paths.data_text in self._live)
+        return LogReader(paths, lambda: paths.data_text in self._live or paths.data_text in self._copied)
+
+    def paths(self, name: LogName) -> LogPaths:
+        return LogPaths.of(self._root, name)
+
+    def begin_copy(self, name: LogName) -> LogCopy:
+        """For the log of a run that another machine writes. Until `end_copy` readers know that more may come."""
+        paths = LogPaths.of(self._root, name)
+        self._copied.add(paths.data_text)
+        return LogCopy(paths)
+
+    def end_copy(self, name: LogName) -> None:
+        self._copied.discard(LogPaths.of(self._root, name).data_text)
 
     def finalize(self, name: LogName) -> None:
         """Ends the log of a run that has no writer any more, such as one that a crash of ours cut off. Raises OSError."""

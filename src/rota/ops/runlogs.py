@@ -57,6 +57,7 @@ async def _find(rota: Rota, actor: Actor, run_id: str) -> tuple[Run, Task]:
     found, elsewhere = await rota.database.read(find)
     if elsewhere is not None:
         raise elsewhere
+    await rota.fetch_log(run_id)
     return found
 
 

@@ -82,6 +82,15 @@ class Runner(Protocol):
     def acknowledge(self, finished: Iterable[Finished]) -> None:
         """These are settled in the store: no trace of them is needed after a crash any more."""
 
+    async def adopt(self, left: Sequence[tuple[Run, Task]], holder: str) -> list[Run]:
+        """Go on with running attempts of a server that is not there any more, under the same fence; `holder` holds them then.
+
+        Answers those that go on. None do where they could only have run on that server.
+        """
+
+    async def abandon(self) -> None:
+        """They are somebody else's by now: nothing of them is going on here when this returns, nor told of."""
+
     async def close(self, timeout_s: float) -> None:
         """Stop all attempts, services before what they depend on, and kill what still runs after `timeout_s`.
 

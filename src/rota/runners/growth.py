@@ -36,6 +36,11 @@ class LogGrowth:
         return found() if found else ""
 
     @property
+    def followed(self) -> list[str]:
+        """The runs whose logs are followed at this moment."""
+        return list(self._growths)
+
+    @property
     def is_followed(self) -> bool:
         return bool(self._growths)
 

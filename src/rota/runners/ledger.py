@@ -129,16 +129,11 @@ class ProcessLedger:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def _replay(self, line: bytes) -> None:
-        match line.split(b" ", 1)[0], line.split():
-            case b"start", [_, run_id, fence, pid, ticks] if (fence + pid + ticks).isdigit():
-                entry = LedgerEntry(run_id.decode(), int(fence), int(pid), int(ticks))
-                self._open[entry.run_id, entry.fence] = entry
-            case b"ended", [_, run_id, fence] if fence.isdigit():
-                key = run_id.decode(), int(fence)
-                self._open.pop(key, None)
-                self._finished.pop(key, None)
-            case b"finish", _:
-                self._replay_finish(line.removeprefix(b"finish "))
+        ended = _replay_entry(self._open, line)
+        if ended is not None:
+            self._finished.pop(ended, None)
+        elif line.startswith(b"finish "):
+            self._replay_finish(line.removeprefix(b"finish "))
 
     def _replay_finish(self, data: bytes) -> None:
         try:
@@ -146,6 +141,27 @@ class ProcessLedger:
         except msgspec.MsgspecError:  # torn: the store will say that it crashed
             return
         self._finished[finished.run_id, finished.fence] = finished
+
+
+def read_open_entries(path: Path) -> list[LedgerEntry]:
+    """What another process has in its journal at this moment."""
+    found: dict[Key, LedgerEntry] = {}
+    for line in _read_lines(path):
+        _replay_entry(found, line)
+    return list(found.values())
+
+
+def _replay_entry(entries: dict[Key, LedgerEntry], line: bytes) -> Key | None:
+    """Returns the key of an attempt that is over."""
+    match line.split():
+        case [b"start", run_id, fence, pid, ticks] if (fence + pid + ticks).isdigit():
+            entry = LedgerEntry(run_id.decode(), int(fence), int(pid), int(ticks))
+            entries[entry.run_id, entry.fence] = entry
+        case [b"ended", run_id, fence] if fence.isdigit():
+            key = run_id.decode(), int(fence)
+            entries.pop(key, None)
+            return key
+    return None
 
 
 def _start_line(entry: LedgerEntry) -> bytes:

@@ -14,6 +14,7 @@ from rota.bus import Bus
 from rota.clock import Clock
 from rota.core.outcome import Outcome, StopCause
 from rota.core.placement import Place, find_obstacles
+from rota.core.run import Run
 from rota.core.service import stop_first
 from rota.core.task import Task
 from rota.core.verdict import judge
@@ -138,6 +139,15 @@ class LocalRunner:
             async with asyncio.timeout(timeout_s):
                 await self._stop_in_order()
         await self._kill_all()
+
+    async def adopt(self, left: Sequence[tuple[Run, Task]], holder: str) -> list[Run]:
+        return []
+
+    def kill(self, run_id: str) -> None:
+        """End one attempt without any grace."""
+        going = self._going.get(run_id)
+        if going:
+            going.stop.ask("shutdown", hurry=True)
 
     async def abandon(self) -> None:
         """Kill all attempts: they are somebody else's by now, and what they come to here counts for nothing."""

@@ -41,8 +41,9 @@ class Cluster:
         self.seat = parts.engine.seat = seat
         self._beside = open_beside(url)
         duties = Duties(
-            settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon, take_over=self.take_over
-        )
+            settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon,
+            take_over=self.take_over, adopt=parts.runner.adopt,
+        )  # fmt: skip
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
         self._relay = Relay(parts.engine, self._beside, self._hear_call)
         self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)

@@ -28,6 +28,8 @@ async def boot(parts: Parts, address: str | None = None) -> str | None:
 
     Returns the secret of the system's agent if it was made just now.
     """
+    if parts.fleet is not None:
+        await parts.fleet.start()
     if parts.cluster is None:
         await Rescuer(parts.engine, parts.ledger, parts.settler).tick()
         secret = await _start_installation(parts)
@@ -50,7 +52,7 @@ async def _start_installation(parts: Parts) -> str | None:
 async def _join_others(parts: Parts, cluster: "Cluster", address: str | None) -> str | None:
     """The first of several starts the installation; where others serve it, nothing of theirs is started anew."""
     joined = await cluster.join(address)
-    await Rescuer(parts.engine, parts.ledger, parts.settler, former=joined.former).tick()
+    await Rescuer(parts.engine, parts.ledger, parts.settler, former=joined.former, runner=parts.runner).tick()
     await cluster.membership.settle_in()
     if joined.lead is not None and not joined.others:
         return await _start_installation(parts)
@@ -79,6 +81,8 @@ async def shut_down(parts: Parts, loops: Kept) -> None:
     await _cancel(others)
     if parts.cluster is not None:
         await parts.cluster.hand_over()
+    if parts.fleet is not None:
+        await parts.fleet.close()
     await parts.runner.close(parts.settings.daemon.shutdown_timeout)
     await _cancel([settling])
     try:

@@ -40,7 +40,7 @@ from rota.ops.door import Door
 from rota.ops.machine import Machine
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
-from rota.runners import Leavings, LocalRunner, LogGrowth, ProcessLedger
+from rota.runners import Leavings, LogGrowth, ProcessLedger, Runner
 from rota.senders import build_senders
 from rota.server.modules import read_again, read_modules
 from rota.server.source import Source
@@ -56,6 +56,7 @@ from rota.vitals import Vitals
 
 if TYPE_CHECKING:
     from rota.server.cluster import Cluster
+    from rota.server.fleet import Fleet
 
 log = structlog.get_logger()
 
@@ -64,6 +65,7 @@ class Parts(Struct, kw_only=True):
     """One server's parts. Surfaces and `ops` see `rota`, the loops see `engine`.
 
     cluster  what there is beside where it shares its database with other servers
+    fleet    what there is beside where workers carry its attempts out
     """
 
     settings: Settings
@@ -71,7 +73,7 @@ class Parts(Struct, kw_only=True):
     rota: Rota
     engine: Engine
     ledger: ProcessLedger
-    runner: LocalRunner
+    runner: Runner
     leavings: Leavings
     pool: Pool
     letters: Letters
@@ -83,6 +85,7 @@ class Parts(Struct, kw_only=True):
     pruner: Pruner
     notifier: Notifier
     cluster: "Cluster | None" = None
+    fleet: "Fleet | None" = None
 
     @property
     def loops(self) -> list[Loop]:
@@ -112,13 +115,14 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     units = Units(loaded.units, Origin(source.path))
     outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
     growth = LogGrowth()
-    rota = _rota(source, settings, units, outgoing, growth, own_log)
+    rota = build_rota(source, settings, units, outgoing, growth, own_log)
     engine = Engine(
         node=rota.ids.new(), database=rota.database, clock=rota.clock, bus=rota.bus, ids=rota.ids, vitals=rota.vitals,
         known=KnownTasks(settings.scheduler.timezone),
     )  # fmt: skip
     workshop = build_workshop(settings, units, rota, outgoing, growth)
-    runner = workshop.runner
+    fleet = _build_fleet(settings, rota, engine, growth)
+    runner: Runner = workshop.runner if fleet is None else fleet.runner
     rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), workshop.project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings))
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
@@ -130,6 +134,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         engine=engine,
         ledger=workshop.ledger,
         runner=runner,
+        fleet=fleet,
         leavings=workshop.leavings,
         pool=workshop.pool,
         letters=letters,
@@ -153,13 +158,23 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     return parts
 
 
+def _build_fleet(settings: Settings, rota: Rota, engine: Engine, growth: LogGrowth) -> "Fleet | None":
+    if settings.runner.kind != "temporal":
+        return None
+    from rota.server.fleet import Fleet  # here, for few servers need it
+
+    fleet = Fleet(settings, rota, engine, growth)
+    rota.fetch_log = fleet.fetch
+    return fleet
+
+
 def _is_outside(settings: Settings, task: Task) -> bool:
     """Whether nobody here does its work."""
     work = task.spec.executor
     return settings.project(work.project_id).is_outside if isinstance(work, Project) else isinstance(work, Outside)
 
 
-def _rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, growth: LogGrowth, own_log: OwnLog) -> Rota:
+def build_rota(source: Source, settings: Settings, units: Units, outgoing: Outgoing, growth: LogGrowth, own_log: OwnLog) -> Rota:
     clock, data = SystemClock(), settings.server.data
     ids = Ids(clock)
     bus = Bus(epoch=ids.new())

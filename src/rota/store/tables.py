@@ -337,6 +337,23 @@ TABLES: dict[str, dict[str, str]] = {
         "silence_s": "float8",
         "is_idle": "integer",
     },
+    "placements": {
+        "run_id": "id",
+        "fence": "bigint",
+        "worker": "text?",
+        "taken_at": "bigint?",
+        "closed": "integer",
+        "finished": "text?",
+    },
+    "queues": {"labels": "text"},
+    "log_chunks": {
+        "run_id": "id",
+        "seq": "bigint",
+        "segment": "bigint",
+        "file": "text",
+        "at": "bigint",
+        "data": "text",
+    },
     "run_secrets": {"run_id": "id", "name": "text", "value": "text"},
     "project_runs": {
         "run_id": "id",

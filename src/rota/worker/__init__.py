@@ -1,0 +1,1 @@
+"""A machine that carries attempts out for servers elsewhere: `rota worker`."""

@@ -1,0 +1,188 @@
+"""What a worker does with the attempts that come to it."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rota.bus import Bus
+from rota.clock import Clock
+from rota.core.errors import StaleFence, Unavailable
+from rota.core.outcome import Outcome, StopCause
+from rota.core.task import Task
+from rota.engine.claiming import read_claim
+from rota.logs import LogName, RunLogs
+from rota.runners import LocalRunner
+from rota.runners.base import Claim, Finished
+from rota.runners.fleet.link import DONE, FULL, REFUSED
+from rota.runners.fleet.mirror import Mirror
+from rota.runners.fleet.shipper import Shipper
+from rota.store import logchunks, placements, runs, settlement
+from rota.store.database import Connection, Database
+from rota.worker.hold import Hold
+from rota.worker.keeper import Keeper
+
+T = TypeVar("T")
+MakeHold = Callable[[Callable[[], None], Callable[[float], None]], Hold]
+log = structlog.get_logger("rota.worker")
+
+PAUSE_S = 0.5
+
+
+class Tools(Struct, kw_only=True):
+    """What attempts are carried out with.
+
+    name        of the worker, a new one each time it starts
+    may_go_on   whether work of a task that this worker leaves is to be gone on with, or begun again, by another
+    """
+
+    name: str
+    database: Database
+    clock: Clock
+    bus: Bus
+    logs: RunLogs
+    runner: LocalRunner
+    keeper: Keeper
+    may_go_on: Callable[[Task], bool]
+
+
+class Attempts:
+    """Each is taken in the store before anything of it begins, and told to be over before Temporal hears of it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._going: dict[str, asyncio.Future[Finished] | None] = {}
+        self.is_leaving = False
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    @property
+    def busy(self) -> int:
+        return len(self._going)
+
+    async def carry_out(self, run_id: str, fence: int, make_hold: MakeHold) -> str:
+        """One activity. Raises StaleFence if it was lost meanwhile."""
+        tools = self._tools
+        if self.is_leaving or len(self._going) >= tools.runner.capacity or run_id in self._going:
+            return FULL
+        self._going[run_id] = None
+        self.idle.clear()
+        asked = asyncio.Event()
+        hold = make_hold(asked.set, partial(tools.keeper.hold, run_id, fence))
+        keeping = asyncio.create_task(hold.keep())
+        working = asyncio.create_task(self._work(run_id, fence, asked))
+        try:
+            await asyncio.wait([keeping, working], return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                log.warning("an attempt was lost, and is ended here", run_id=run_id, fence=fence)
+                working.cancel()
+            return await working
+        except asyncio.CancelledError:
+            raise StaleFence(f"run {run_id} was lost") from None
+        finally:
+            keeping.cancel()
+            tools.keeper.over(run_id, fence)
+            self._going.pop(run_id, None)
+            if not self._going:
+                self.idle.set()
+
+    async def collect(self) -> None:
+        """Hand what has ended to those who wait for it, and tell of stops that have reached the work; until cancelled."""
+        tools = self._tools
+        wake = tools.bus.signal("settler")
+        while True:
+            await wake.wait()
+            wake.clear()
+            for finished in tools.runner.take_finished():
+                future = self._going.get(finished.run_id)
+                if future is not None and not future.done():
+                    future.set_result(finished)
+            for delivered in tools.runner.take_delivered():
+                await self._write(partial(runs.mark_delivered, run_ids=[delivered.run_id], at=delivered.at))
+
+    async def _work(self, run_id: str, fence: int, asked: asyncio.Event) -> str:
+        claim = await self._write(lambda c: self._take(c, run_id, fence))
+        if claim is None:
+            return REFUSED
+        mirror = Mirror(self._tools.database, self._tools.logs)
+        await mirror.bring(claim.run, claim.task)
+        mirror.forget(claim.run, claim.task)
+        last = await self._write(lambda c: logchunks.find_last(c, run_id))
+        name = LogName(claim.task.name, claim.run.created_at, run_id)
+        shipper = Shipper(self._tools.database, self._tools.logs.paths(name), run_id, fence, self._tools.name, last)
+        try:
+            finished = await self._carry_out(claim, shipper, asked)
+            await shipper.ship()
+            await self._tell(claim, finished)
+        finally:
+            shipper.close()
+        self._tools.runner.acknowledge([finished])
+        self._tools.logs.delete(name)
+        return DONE
+
+    def _take(self, c: Connection, run_id: str, fence: int) -> Claim | None:
+        tools = self._tools
+        return read_claim(c, run_id) if placements.take(c, run_id, fence, tools.name, tools.clock.now()) else None
+
+    async def _carry_out(self, claim: Claim, shipper: Shipper, asked: asyncio.Event) -> Finished:
+        runner, run_id = self._tools.runner, claim.run.id
+        over: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
+        self._going[run_id] = over
+        runner.start([claim])
+        beside = [
+            asyncio.create_task(shipper.keep_shipping(runner.growth)),
+            asyncio.create_task(self._obey(run_id, asked)),
+        ]
+        try:
+            waited_for: list[asyncio.Future[Any]] = [over, beside[0]]
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            if beside[0].done():  # the log is taken no more
+                await beside[0]
+            return await over
+        except BaseException:
+            await self._end(run_id, over)
+            raise
+        finally:
+            for task in beside:
+                task.cancel()
+
+    async def _end(self, run_id: str, over: "asyncio.Future[Finished]") -> None:
+        """Nothing of it works when this returns. What it came to counts for nothing."""
+        self._tools.runner.kill(run_id)
+        finished = await asyncio.shield(over)
+        self._tools.runner.acknowledge([finished])
+
+    async def _obey(self, run_id: str, asked: asyncio.Event) -> None:
+        """Pass each request to stop on; the store knows why."""
+        while True:
+            await asked.wait()
+            asked.clear()
+            causes = await self._write(lambda c: settlement.list_stop_causes(c, [run_id]))
+            cause: StopCause = causes.get(run_id, "stop")
+            self._tools.runner.ask_stop(run_id, cause)
+
+    async def _tell(self, claim: Claim, finished: Finished) -> None:
+        """Write down what it came to. Raises StaleFence if that is no longer ours to say."""
+        run = claim.run
+        text = msgspec.json.encode(self._as_left(claim.task, finished)).decode()
+        if not await self._write(lambda c: placements.finish(c, run.id, run.fence, self._tools.name, text)):
+            raise StaleFence(f"run {run.id} has gone to another worker")
+
+    def _as_left(self, task: Task, finished: Finished) -> Finished:
+        """What only ended because this worker did may go on elsewhere."""
+        outcome = finished.outcome
+        if outcome.reason not in ("shutdown", "shutdown_overrun") or not self._tools.may_go_on(task):
+            return finished
+        return replace(finished, outcome=Outcome(state="crashed", reason="node_died", error="its worker was stopped"))
+
+    async def _write(self, fn: Callable[[Connection], T]) -> T:
+        while True:
+            try:
+                return await self._tools.database.write(fn)
+            except Unavailable:
+                await asyncio.sleep(PAUSE_S)

@@ -1,0 +1,159 @@
+"""One worker: a machine that offers labels, takes attempts from their queues, and says that it lives."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+
+from rota.config import Loaded
+from rota.config.origin import Origin
+from rota.core.errors import RotaError, Unavailable
+from rota.core.task import Task
+from rota.datadir import LEDGER
+from rota.executors import is_durable
+from rota.outgoing import Guard, Outgoing
+from rota.own_log import OwnLog
+from rota.runners import LogGrowth, end_survivors
+from rota.runners.fleet.crew import WORKER
+from rota.runners.fleet.link import ACTIVITY, BEAT_S, Link, load_temporal
+from rota.server.parts import build_rota
+from rota.server.source import Source
+from rota.server.units import Units
+from rota.server.workshop import Workshop, build_workshop
+from rota.store import nodes, placements
+from rota.store.database import Connection
+from rota.store.nodes import Node
+from rota.worker.attempts import Attempts, Tools
+from rota.worker.hold import Hold
+from rota.worker.keeper import Keeper
+
+log = structlog.get_logger("rota.worker")
+
+MOST_POLLS = 8
+
+
+class Worker:
+    """On one data directory, which its caller owns: a spool for logs, and the journal of what was started."""
+
+    def __init__(self, source: Source, loaded: Loaded, own_log: OwnLog) -> None:
+        load_temporal()
+        settings = self._settings = loaded.settings
+        units = Units(loaded.units, Origin(source.path))
+        outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
+        growth = LogGrowth()
+        self._rota = build_rota(source, settings, units, outgoing, growth, own_log)
+        self._workshop: Workshop = build_workshop(settings, units, self._rota, outgoing, growth)
+        self._rota.halt = partial(self._workshop.runner.ask_stop, cause="stop")
+        self._node = Node(
+            id=self._rota.ids.new(), name=settings.server.node or socket.gethostname(), kind=WORKER,
+            labels=sorted(settings.server.labels), capacity=settings.server.max_concurrent_runs,
+        )  # fmt: skip
+        self._link = Link(settings)
+        self._stopping = asyncio.Event()
+        self._polling: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then stop what is going on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        await self._clear_up()
+        self._attempts = Attempts(self._make_tools())
+        chores = [asyncio.create_task(work) for work in (self._attempts.collect(), self._say_it_lives(), self._open_queues())]
+        print(f"rota worker {self._node.name} offers {', '.join(self._node.labels) or 'no labels'}", flush=True)  # noqa: T201
+        try:
+            await self._stopping.wait()
+            await self._leave()
+        finally:
+            for chore in [*chores, *self._polling.values()]:
+                chore.cancel()
+            await asyncio.gather(*chores, *self._polling.values(), return_exceptions=True)
+            self._tools.keeper.close()
+            self._workshop.ledger.close()
+            self._rota.database.close()
+
+    def _make_tools(self) -> Tools:
+        rota, settings = self._rota, self._settings
+        self._workshop.leavings.clear()
+        self._tools = Tools(
+            name=self._node.id, database=rota.database, clock=rota.clock, bus=rota.bus, logs=rota.logs,
+            runner=self._workshop.runner, keeper=Keeper(settings.server.data / LEDGER), may_go_on=self._may_go_on,
+        )  # fmt: skip
+        return self._tools
+
+    def _may_go_on(self, task: Task) -> bool:
+        told = task.spec.policy.resume_after_crash
+        return task.is_service or (is_durable(self._workshop.executors, task) if told is None else told)
+
+    async def _clear_up(self) -> None:
+        """End what an earlier life left running; it has lost all of it."""
+        ledger = self._workshop.ledger
+        entries = ledger.open_entries()
+        await end_survivors(entries)
+        ledger.ended([(entry.run_id, entry.fence) for entry in entries])
+        ledger.vouch()
+
+    async def _leave(self) -> None:
+        log.info("stopping", runs=self._attempts.busy)
+        self._attempts.is_leaving = True
+        await self._workshop.runner.close(self._settings.daemon.shutdown_timeout)
+        await self._attempts.idle.wait()
+        with contextlib.suppress(RotaError):
+            await self._rota.database.write(lambda c: nodes.delete_nodes(c, [self._node.id]))
+
+    async def _say_it_lives(self) -> None:
+        """So that work is sent for what is offered here. Not what attempts are held by."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                await self._rota.database.write(self._beat)
+            await asyncio.sleep(BEAT_S)
+
+    def _beat(self, c: Connection) -> None:
+        if not nodes.beat(c, self._node.id, self._attempts.busy, None):
+            nodes.insert_node(c, self._node)
+
+    async def _open_queues(self) -> None:
+        """Take work from the queue of every set of labels that we offer, as soon as some was asked for by it."""
+        own = set(self._node.labels)
+        while True:
+            try:
+                for queue in await self._rota.database.read(placements.list_queues):
+                    labels = [label for label in queue.split(",") if label]
+                    if own.issuperset(labels) and (queue not in self._polling or self._polling[queue].done()):
+                        self._polling[queue] = asyncio.create_task(self._poll(self._link.queue(labels)))
+            except Unavailable as error:
+                log.warning("no work can be taken", why=error.message)
+            await asyncio.sleep(BEAT_S / 2)
+
+    async def _poll(self, queue: str) -> None:
+        from temporalio.worker import PollerBehaviorAutoscaling
+        from temporalio.worker import Worker as TemporalWorker
+
+        try:
+            worker = TemporalWorker(
+                await self._link.client(), task_queue=queue, activities=[self._activity()], identity=self._node.id,
+                max_concurrent_activities=self._node.capacity,
+                # What a frozen worker has asked for is lost on it for a while: so one question at a time, unless there is much.
+                activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=MOST_POLLS, initial=1),
+            )  # fmt: skip
+            await worker.run()
+        except Unavailable as error:
+            log.warning("no work can be taken", why=error.message)
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # the edge of this task: it is begun again
+            log.exception("a queue was closed", queue=queue)
+
+    def _activity(self) -> Callable[[str, int], Awaitable[str]]:
+        from temporalio import activity
+
+        @activity.defn(name=ACTIVITY)
+        async def attempt(run_id: str, fence: int) -> str:
+            client, token = await self._link.client(), activity.info().task_token
+            make_hold = partial(Hold, client.get_async_activity_handle(task_token=token))
+            return await self._attempts.carry_out(run_id, fence, make_hold)
+
+        return attempt

@@ -1,0 +1,77 @@
+"""`rota worker` as a process, which can be killed and frozen."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.e2e.forker import ForkedServer, Forker
+from tests.e2e.server_process import PATIENCE_S, ServerProcess, until
+
+
+class WorkerProcess:
+    """Of the fleet of a server, whose settings file, database and environment it has; with a data directory of its own."""
+
+    def __init__(self, forker: Forker, server: ServerProcess, name: str, *words: str) -> None:
+        self._forker = forker
+        self._server = server
+        self._words = words
+        self.folder = server.folder / name
+        self.folder.mkdir()
+        self._out, self._err = self.folder / "out", self.folder / "err"
+        self._process: ForkedServer | None = None
+
+    def start(self) -> None:
+        """Returns when it takes work."""
+        assert self._process is None
+        self._out.write_bytes(b"")
+        place = [word if word != str(self._server.data) else str(self.data) for word in self._server.place]
+        environ = self._server.environ | {"WORKER": self.folder.name}
+        self._process = self._forker.fork(
+            words=["worker", *place, *self._words], environ=environ, folder=str(self.folder), out=str(self._out),
+            err=str(self._err), crash_at=None, nth=1,
+        )  # fmt: skip
+        until(lambda: "rota worker" in self._out.read_text() or not self.is_alive, self.own_log)
+        assert self.is_alive, self.own_log()
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def own_log(self) -> str:
+        return self._err.read_text() if self._err.exists() else ""
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+        self._wait()
+
+    def end(self) -> int | None:
+        """Its exit code; None for one that does not run."""
+        if not self.is_alive:
+            return None
+        self.thaw()
+        self._signal(signal.SIGTERM)
+        return self._wait()
+
+    def _wait(self) -> int:
+        assert self._process is not None
+        try:
+            return self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker goes on\n{self.own_log()}") from None
+        finally:
+            self._process = None
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)

@@ -1,0 +1,73 @@
+from tests.factories import NOON
+from tests.store.storing import add_ended, add_run, add_running, add_task
+
+from rota.store import admission, placements, runs
+from rota.store.connection import Connection
+from rota.store.placements import Placement
+
+
+def test_one_worker_takes_an_attempt_and_only_once(c: Connection) -> None:
+    run = add_running(c, add_task(c))
+    assert placements.take(c, run.id, run.fence, "ann", NOON)
+    assert not placements.take(c, run.id, run.fence, "bob", NOON)
+    assert not placements.take(c, run.id, run.fence, "ann", NOON)
+    assert placements.find_placement(c, run.id, run.fence) == Placement("ann", None)
+
+
+def test_what_is_not_running_with_that_fence_is_not_taken(c: Connection) -> None:
+    task = add_task(c)
+    waiting, ended, running = add_run(c, task), add_ended(c, task), add_running(c, task)
+    for run, fence in ((waiting, 0), (ended, 1), (running, 0), (running, 2)):
+        assert not placements.take(c, run.id, fence, "ann", NOON)
+
+
+def test_an_attempt_that_was_closed_before_is_taken_by_nobody(c: Connection) -> None:
+    run = add_running(c, add_task(c))
+    assert placements.close(c, run.id, run.fence) == Placement(None, None)
+    assert not placements.take(c, run.id, run.fence, "ann", NOON)
+
+
+def test_only_who_holds_an_attempt_says_what_it_came_to(c: Connection) -> None:
+    run = add_running(c, add_task(c))
+    placements.take(c, run.id, run.fence, "ann", NOON)
+    assert not placements.finish(c, run.id, run.fence, "bob", "{}")
+    assert placements.finish(c, run.id, run.fence, "ann", "{}")
+    assert placements.close(c, run.id, run.fence) == Placement("ann", "{}")
+    assert not placements.finish(c, run.id, run.fence, "ann", '{"late": 1}')
+    assert not placements.is_held(c, run.id, run.fence, "ann")
+    assert placements.close(c, run.id, run.fence) == Placement("ann", "{}")
+    placements.clear(c, [run.id])
+    assert placements.close(c, run.id, run.fence) == Placement("ann", None)
+
+
+def test_a_later_attempt_is_taken_anew_and_the_old_one_is_over(c: Connection) -> None:
+    run = add_running(c, add_task(c))
+    placements.take(c, run.id, run.fence, "ann", NOON)
+    placements.close(c, run.id, run.fence)
+    admission.release(c, [(run.id, run.fence)], NOON, NOON)
+    again = admission.claim_direct(c, [run.id], "node", NOON)[0]
+    assert placements.take(c, run.id, again.fence, "bob", NOON)
+    assert not placements.finish(c, run.id, run.fence, "ann", "{}")
+    assert placements.close(c, run.id, run.fence) == Placement(None, None)
+    assert placements.is_held(c, run.id, again.fence, "bob")
+
+
+def test_a_later_attempt_that_nobody_took_is_closed_with_nothing_of_the_one_before(c: Connection) -> None:
+    run = add_running(c, add_task(c))
+    placements.take(c, run.id, run.fence, "ann", NOON)
+    placements.finish(c, run.id, run.fence, "ann", "{}")
+    assert placements.close(c, run.id, run.fence + 1) == Placement(None, None)
+
+
+def test_running_attempts_are_adopted_under_their_fence(c: Connection) -> None:
+    task = add_task(c)
+    running, ended = add_running(c, task), add_ended(c, task)
+    adopted = placements.adopt(c, [(running.id, running.fence), (ended.id, 1)], "next")
+    assert [(run.id, run.fence, run.holder) for run in adopted] == [(running.id, running.fence, "next")]
+    assert runs.get_run(c, running.id).holder == "next"
+
+
+def test_each_queue_is_noted_once(c: Connection) -> None:
+    for labels in ("", "gpu", ""):
+        placements.note_queue(c, labels)
+    assert placements.list_queues(c) == ["", "gpu"]
