@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, settings
 from tests.depth import examples
 from tests.postgres_server import run_server
 
+from rota.store.database import open_postgres
+
 # No deadlines: how long an example takes tells of the machine's other work.
 settings.register_profile("rota", max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rota")
@@ -42,3 +44,10 @@ def postgres_url() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the test session. Work in a schema of your own."""
     with run_server() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_schema(postgres_url: str) -> str:
+    """A schema with all tables, for every test that leaves them empty: to make them costs more than most tests."""
+    open_postgres(postgres_url, schema="rota").close()
+    return "rota"

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import pytest
-from tests.databases import open_memory
+from tests.databases import EMPTY, open_memory
 from tests.engine.machine import Crash, Work
 from tests.engine.world import World, drive
 
@@ -16,13 +16,11 @@ from rota.core.schedule import CronSchedule, EventSchedule
 from rota.core.task import Task
 from rota.engine.settler import MOST_RESUMES
 from rota.ops import runs as run_ops
-from rota.store.database import Database, open_postgres
+from rota.store.database import Database
 from rota.store.database import Work as StoreWork
 from rota.store.postgres import PostgresDriver
-from rota.store.tables import TABLES
 
 T = TypeVar("T")
-EMPTY = f"DO $$ BEGIN {' '.join(f'DELETE FROM {table};' for table in reversed(TABLES) if table != 'migrations')} END $$"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -32,9 +30,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         with closing(open_memory()) as database:
             yield database
     else:
-        url = request.getfixturevalue("postgres_url")
-        open_postgres(url, schema="crashes").close()
-        driver = PostgresDriver(url, "crashes")
+        driver = PostgresDriver(request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_schema"))
         with closing(Database(driver, driver.connect(), threads=False)) as database:
             yield database
             database.run(lambda c: c.run(EMPTY))

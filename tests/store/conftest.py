@@ -6,15 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.databases import EMPTY
 
 from rota.store.connection import Connection
 from rota.store.database import Database, open_postgres, open_sqlite
 from rota.store.postgres import PostgresDriver
 from rota.store.sqlite import SqliteDriver
-from rota.store.tables import TABLES
-
-# One message, and for tables this small far cheaper than TRUNCATE, which makes new files.
-EMPTY = f"DO $$ BEGIN {' '.join(f'DELETE FROM {table};' for table in reversed(TABLES) if table != 'migrations')} END $$"
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +23,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_database(postgres_url: str) -> Iterator[Database]:
+def postgres_database(postgres_url: str, postgres_schema: str) -> Iterator[Database]:
     """One for all tests: opening one costs more than emptying it."""
-    with closing(open_postgres(postgres_url, schema="shared")) as database:
+    with closing(open_postgres(postgres_url, schema=postgres_schema)) as database:
         yield database
 
 
@@ -52,9 +49,8 @@ def sqlite_connection(sqlite_template: Path) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def postgres_connection(postgres_url: str) -> Iterator[Connection]:
-    open_postgres(postgres_url, schema="rolled_back").close()
-    with closing(PostgresDriver(postgres_url, "rolled_back").connect()) as c:
+def postgres_connection(postgres_url: str, postgres_schema: str) -> Iterator[Connection]:
+    with closing(PostgresDriver(postgres_url, postgres_schema).connect()) as c:
         yield c
 
 

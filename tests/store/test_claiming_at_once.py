@@ -13,14 +13,12 @@ from rota.store.database import open_postgres
 from rota.store.postgres import PostgresDriver
 from rota.store.settlement import Settlement
 
-SCHEMA = "two_nodes"
-
 
 @pytest.fixture
-def nodes(postgres_url: str) -> Iterator[tuple[Connection, Connection]]:
+def nodes(postgres_url: str, postgres_schema: str) -> Iterator[tuple[Connection, Connection]]:
     """Two connections, each in a transaction of its own, and three ready runs and three new ones of one task."""
     with ExitStack() as stack:
-        database = stack.enter_context(closing(open_postgres(postgres_url, schema=SCHEMA)))
+        database = stack.enter_context(closing(open_postgres(postgres_url, schema=postgres_schema)))
 
         def store(c: Connection) -> None:
             task = add_task(c)
@@ -28,7 +26,7 @@ def nodes(postgres_url: str) -> Iterator[tuple[Connection, Connection]]:
                 add_run(c, task, admission=kind)
 
         database.run(store)
-        one, other = [stack.enter_context(closing(PostgresDriver(postgres_url, SCHEMA).connect())) for _ in range(2)]
+        one, other = [stack.enter_context(closing(PostgresDriver(postgres_url, postgres_schema).connect())) for _ in range(2)]
         for c in (one, other):
             c.begin()
             c.run("SET LOCAL lock_timeout = '2s'")
