@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.json import encode
 from msgspec.structs import replace
 
 from rota.core.actor import Actor
@@ -35,6 +36,8 @@ from rota.store.projectruns import Page
 from rota.store.projects import Project
 from rota.tools.misfit import find_misfit
 
+# Of a state or an output, as JSON.
+MOST_TOLD_BYTES = 10 * 1024 * 1024
 TOO_LOCAL = "Only cloud runs can be cancelled"
 
 
@@ -194,6 +197,13 @@ def _tell(rota: Rota, moved: Moved, task: Task) -> None:
     tell_followers(rota, moved.run.id)
 
 
+def _check_told(told: ProjectRun) -> None:
+    """What grows with every change is bounded: a list shows a hundred of them."""
+    for name, document in (("state", told.told_state), ("output", told.told_output)):
+        if len(encode(document)) > MOST_TOLD_BYTES:
+            raise Invalid.at(f"body.{name}", f"Ensure this field has no more than {MOST_TOLD_BYTES} bytes.")
+
+
 def _apply(c: Connection, rota: Rota, place: Place, found: Found, change: Change, now: datetime) -> Moved:
     run = found.run
     told = replace(
@@ -205,6 +215,7 @@ def _apply(c: Connection, rota: Rota, place: Place, found: Found, change: Change
         told_output=run.told_output if change.output is UNSET else _merged(run.told_output, change.output),
         told_state=change_state(run.told_state, change.state, change.state_remove_keys, change.state_append),
     )
+    _check_told(told)
     status = None if change.status is UNSET else change.status
     if change.environment == "local" and run.environment == "cloud" and status not in TERMINAL:
         return _bring_home(c, rota, place, found._replace(run=replace(told, environment="local")), status, now)

@@ -8,6 +8,7 @@ import pytest
 from tests.asking import HandClock
 from tests.surfaces.posthog.projects_asking import Client, People, asked
 
+from rota.ops import projectruns as changes
 from rota.ops.context import Rota
 from rota.store import leases, projectruns
 
@@ -139,6 +140,22 @@ def test_a_worker_takes_a_run_tells_how_it_goes_and_ends_it(rota: Rota) -> None:
         cast("HandClock", who.rota.clock).advance(5)
         late = await who.owner.patch(at(run), {"status": "failed", "error_message": "late", "output": {"x": 1}})
         assert {**late, "log_url": ""} == {**ended, "log_url": ""}
+
+    asked(rota, talk)
+
+
+def test_what_is_told_of_a_run_does_not_grow_without_end(rota: Rota, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MOST_TOLD_BYTES", 1000)
+
+    async def talk(who: People) -> None:
+        run = await new_run(who.owner, await who.owner.task(description="x"))
+        for field in ("state_append", "output"):
+            for n in range(2):
+                await who.owner.patch(at(run), {field: {f"k{n}": "x" * 400}})
+            refused = await who.owner.patch(at(run), {field: {"k9": "x" * 400}, "stage": "plan"}, 400)
+            assert refused["attr"] == ("output" if field == "output" else "state")
+        told = await who.owner.get(at(run))
+        assert (set(told["output"]), told["stage"]) == ({"k0", "k1"}, None)
 
     asked(rota, talk)
 

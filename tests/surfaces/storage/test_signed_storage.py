@@ -17,6 +17,7 @@ from rota.blobs.incoming import FOLDER
 from rota.http.mounts import Mounts
 from rota.ops.context import Rota
 from rota.surfaces import native, storage
+from rota.surfaces.storage.app import MOST_BODY
 
 KEY, BASE = "tasks/artifacts/task_T/staged/5f0c/a.txt", "http://rota"
 BOUNDARY = "xyz"
@@ -154,6 +155,24 @@ def test_size_is_counted_and_not_believed(rota: Rota) -> None:
         for told in ("99999999999", "x", "9" * 30):
             reply = await post(client, b"", **{"Content-Length": told})
             assert (reply.status_code, code_of(reply)) == (400, "EntityTooLarge")
+        assert files_in(rota) == []
+
+    talked(rota, talk)
+
+
+def test_nobody_is_listened_to_for_ever(rota: Rota) -> None:
+    heard = 0
+
+    async def endless(form: Upload) -> AsyncIterator[bytes]:
+        nonlocal heard
+        yield body_of(*fields_of(form), ("file", b"x"))
+        while heard < 2 * MOST_BODY:
+            heard += 1_000_000
+            yield b"-" * 1_000_000
+
+    async def talk(client: httpx.AsyncClient, form: Upload) -> None:
+        assert code_of(await post(client, endless(form))) == "EntityTooLarge"
+        assert heard <= MOST_BODY + 1_000_000
         assert files_in(rota) == []
 
     talked(rota, talk)

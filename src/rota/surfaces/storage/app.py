@@ -25,6 +25,7 @@ CHUNK_BYTES = 512 * 1024
 IDLE_S = 60.0
 # No form that we sign allows a larger body; fields and boundaries come on top.
 MOST_BODY = MOST_BYTES + 2 * FORM_BYTES
+TOO_LARGE = ("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
 AnyReply = Reply | PieceReply
 
 
@@ -70,7 +71,7 @@ async def _upload(blobs: LocalBlobs, scope: Scope, body: "_Body") -> Reply:
     headers = dict(scope["headers"])
     told = headers.get(b"content-length", b"0")
     if not told.isdigit() or len(told) > 18 or int(told) > MOST_BODY:
-        raise StorageRefused("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+        raise StorageRefused(*TOO_LARGE)
     reader = FormReader(headers.get(b"content-type", b""), partial(blobs.read_form, await blobs.signer()))
     try:
         async for chunk in body.chunks():
@@ -104,11 +105,12 @@ async def _nothing() -> AsyncGenerator[bytes]:
 
 
 class _Body:
-    """What a client sends, read only as far as it is wanted."""
+    """What a client sends, read only as far as it is wanted, and never further than the largest form goes."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._is_over = False
+        self._left = MOST_BODY  # a body that comes in chunks does not say its length
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """In larger pieces. Raises ClientGone, and StorageRefused for a client that does not go on."""
@@ -120,11 +122,10 @@ class _Body:
                 held.clear()
 
     async def drain(self) -> None:
-        """Let a client send what it has begun, within bounds: many read the answer only then."""
-        left = MOST_BODY
+        """Let a client send what it has begun: many read the answer only then."""
         with suppress(StorageRefused):
-            while left > 0 and not self._is_over:
-                left -= len(await self._next())
+            while not self._is_over:
+                await self._next()
 
     async def _next(self) -> bytes:
         try:
@@ -136,7 +137,12 @@ class _Body:
         if message["type"] == "http.disconnect":
             raise ClientGone
         self._is_over = not message.get("more_body")
-        return bytes(message.get("body", b""))
+        data = bytes(message.get("body", b""))
+        self._left -= len(data)
+        if self._left < 0:
+            self._is_over = True
+            raise StorageRefused(*TOO_LARGE)
+        return data
 
 
 def _refusal(error: Exception, scope: Scope) -> Reply:
