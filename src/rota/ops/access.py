@@ -20,7 +20,14 @@ def get_task(c: Connection, actor: Actor, reference: str) -> Task:
 
     Raises NotFound, with the nearest name as a hint.
     """
-    task = tasks.find_task(c, reference) or _find_by_name(c, actor, reference)
+    return _seen(c, actor, reference, _find_task(c, actor, reference))
+
+
+def _find_task(c: Connection, actor: Actor, reference: str) -> Task | None:
+    return tasks.find_task(c, reference) or _find_by_name(c, actor, reference)
+
+
+def _seen(c: Connection, actor: Actor, reference: str, task: Task | None) -> Task:
     if task is None or task.status == "removed" or not actor.may_see(task.owner_id):
         raise NotFound(f"there is no task {reference[:100]!r}", hint=_nearest_name(c, actor, reference))
     return task
@@ -28,10 +35,11 @@ def get_task(c: Connection, actor: Actor, reference: str) -> Task:
 
 def get_usable_task(c: Connection, actor: Actor, reference: str) -> Task:
     """One that the actor may start: as get_task, and whatever is shared. Raises NotFound."""
-    found = tasks.find_task(c, reference) or _find_by_name(c, actor, reference) or tasks.find_shared(c, reference)
+    own = _find_task(c, actor, reference)
+    found = own or tasks.find_shared(c, reference)
     if found is not None and found.spec.shared and found.status != "removed":
         return found
-    return get_task(c, actor, reference)
+    return _seen(c, actor, reference, own)
 
 
 def get_run(c: Connection, actor: Actor, run_id: str) -> tuple[Run, Task]:

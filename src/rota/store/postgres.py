@@ -80,7 +80,10 @@ class PostgresConnection(Connection):
         return count
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        self._cursor.executemany(translate_sql(sql), rows)
+        if len(rows) == 1:  # for a single one the ways of many cost two more round trips
+            self._execute(translate_sql(sql), rows[0])
+        else:
+            self._cursor.executemany(translate_sql(sql), rows)
 
     def batch(self, sql: str, types: str, values: Sequence[Sequence[Any]], params: Sequence[Any] = ()) -> list[Row]:
         if not values:
