@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from rota.core.states import Reason, State
+from rota.core.states import ENDED, Reason, State
 
 MAX_DEPTH = 16
 
@@ -38,3 +38,9 @@ def refusal(task_id: str, depth: int, ancestor_task_ids: Sequence[str]) -> Reaso
 def end_topics(state: State, task_name: str) -> tuple[str, str]:
     """The topics a run's end is published on: one for every task, one for this task alone."""
     return (f"run.{state}", f"run.{state}.{task_name}")
+
+
+def is_end_topic(topic: str) -> bool:
+    """Whether ends of runs are told on it: then nobody else may say there what has not happened."""
+    first, _, rest = topic.partition(".")
+    return first == "run" and rest.partition(".")[0] in ENDED

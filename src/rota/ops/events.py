@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from rota.core.actor import Actor
-from rota.core.errors import NotFound
-from rota.core.event import Event
+from rota.core.errors import Invalid, NotFound
+from rota.core.event import Event, is_end_topic
 from rota.core.run import Run
 from rota.core.task import Task
 from rota.ops import audit
@@ -28,7 +28,10 @@ async def publish_event(
     """Record an event together with the runs it starts. Tasks of every owner start; an actor is told of its own.
 
     source_id  another than the actor, in whose name it is published: needs `system.root`. Raises NotFound if nobody has that id.
+
+    Raises Invalid at `body.topic` for a topic of ends of runs, which only root may play.
     """
+    check_topic(actor, topic)
     now = rota.clock.now()
     event = Event(id=rota.ids.new(), topic=topic, payload=payload, at=now, actor_id=source_id or actor.id)
 
@@ -44,6 +47,12 @@ async def publish_event(
     for run, task in started:
         rota.tell_run("run.created", run, task)
     return Published(event, [run for run, task in started if actor.may_see(task.owner_id)], len(started))
+
+
+def check_topic(actor: Actor, topic: str) -> None:
+    """Raises Invalid at `body.topic`."""
+    if is_end_topic(topic) and not actor.is_root:
+        raise Invalid.at("body.topic", "is kept for ends of runs, which are told by themselves", topic)
 
 
 class Heard(NamedTuple):

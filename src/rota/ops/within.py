@@ -16,6 +16,7 @@ from rota.core.task import Task
 from rota.ops import access, starts
 from rota.ops import runs as run_ops
 from rota.ops.context import Rota
+from rota.ops.events import check_topic
 from rota.store import events, fanout, idempotency, runs, tasks, users
 from rota.store.database import Connection
 from rota.store.runs import NewRun
@@ -78,6 +79,7 @@ class Within:
         def write(c: Connection) -> list[tuple[Run, Task]]:
             if events.has_event(c, event.id):
                 return []
+            check_topic(_owner(c, run.owner_id), topic)
             started = [new.run for new in fanout.publish(c, event, rota.ids, now)]
             listeners = tasks.get_tasks(c, [each.task_id for each in started]) if started else {}
             return [(each, listeners[each.task_id]) for each in started]

@@ -56,6 +56,17 @@ def test_what_is_wrong_with_an_event_is_named(rota: Rota, fields: dict[str, Any]
     asked(rota, talk)
 
 
+@pytest.mark.parametrize("topic", ["run.failed", "run.succeeded.nightly"])
+def test_only_an_admin_may_play_the_end_of_a_run(rota: Rota, topic: str) -> None:
+    async def talk(who: People) -> None:
+        refused = await who.owner.post("/events", event_of(who.owner, topic), 422)
+        assert refused["detail"][0]["loc"] == ["body", "topic"]
+        await who.admin.post("/events", event_of(who.owner, topic), 202)
+        await who.owner.post("/events", event_of(who.owner, topic.replace("run.", "runs.")), 202)
+
+    asked(rota, talk)
+
+
 def test_topics_are_those_that_active_tasks_wait_for(rota: Rota) -> None:
     async def talk(who: People) -> None:
         def listening(topic: str | None) -> dict[str, Any]:
