@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -111,9 +112,10 @@ class LocalBlobs(Blobs):
     def _sweep(self, before: float) -> int:
         folder, swept = self._folder / FOLDER, 0
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.stat().st_mtime < before:
-                path.unlink()
-                swept += 1
+            with suppress(FileNotFoundError):  # it became an object meanwhile, or was broken off
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
         return swept
 
 

@@ -256,6 +256,7 @@ def test_what_broke_off_is_swept(rota: Rota, tmp_path: Path) -> None:
         await rota.blobs.put(KEY, b"kept")
         left = tmp_path / "blobs" / FOLDER / "left"
         left.write_bytes(b"half")
+        left.with_name("gone").symlink_to(tmp_path / "nothing")  # as one that is put in its place at this moment
         assert await rota.blobs.sweep(rota.clock.now().replace(year=2001)) == 0
         assert await rota.blobs.sweep(rota.clock.now().replace(year=2999)) == 1
         assert len(files_in(rota)) == 1
