@@ -35,11 +35,13 @@ Told = list[Any]
 
 
 class Message(Struct, omit_defaults=True):
-    """`told`: kind and data of notices, in their order."""
+    """`told`: kind and data of notices, in their order. `number`: PostgreSQL takes messages of one transaction for one that do
+    not differ."""
 
     node: str
     wake: list[str] = []
     told: list[Told] = []
+    number: int = 0
 
 
 class Relay:
@@ -144,15 +146,15 @@ def _unpack(value: Any, found: dict[tuple[str, str], Any]) -> Any:
 def _messages(node: str, wakes: list[str], told: list[Told]) -> Iterator[str]:
     """As few as their length allows. What is too long for one alone is left out: it is text for people, not work."""
     part: list[Told] = []
-    size = 0
+    size = number = 0
     for each in told:
         length = len(msgspec.json.encode(each)) + 1
         if size + length > LONGEST_BYTES - 200 and part:
-            yield _encode(Message(node, told=part))
-            part, size = [], 0
+            yield _encode(Message(node, told=part, number=number))
+            part, size, number = [], 0, number + 1
         if length <= LONGEST_BYTES - 200:
             part, size = [*part, each], size + length
-    yield _encode(Message(node, wakes, part))
+    yield _encode(Message(node, wakes, part, number))
 
 
 def _encode(message: Message) -> str:

@@ -1,0 +1,268 @@
+"""Several servers on one database, without their processes: who plans, who is given up, what crosses from one to another."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, closing, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
+from tests.factories import make_new_run, make_task
+
+from rota.bus import Bus, LoopName, Watcher
+from rota.core.run import Run
+from rota.engine import membership
+from rota.engine.context import Engine
+from rota.engine.dispatcher import Dispatcher
+from rota.engine.known import KnownTasks
+from rota.engine.loop import Tick
+from rota.engine.membership import Duties, Membership
+from rota.engine.relay import Relay
+from rota.engine.seat import STALE_S, Deposed, Seat
+from rota.engine.settler import Settler
+from rota.engine.shared import LOOK_AGAIN, SharedLoop
+from rota.ids import Ids
+from rota.runners.ledger import ProcessLedger
+from rota.store import leadership, nodes, runs, tasks
+from rota.store.connection import Connection
+from rota.store.database import Database, open_beside, open_postgres
+from rota.store.leadership import Lead
+from rota.store.nodes import Node
+from rota.vitals import Vitals
+
+SCHEMA = "several"
+
+
+class Server:
+    """What a server has that shares its database, with a steady clock that is moved by hand."""
+
+    def __init__(self, url: str, folder: Path, name: str, stack: ExitStack) -> None:
+        self.clock, self.steady_s = VirtualClock(), 100.0
+        self.database: Database = stack.enter_context(closing(open_postgres(url, schema=SCHEMA)))
+        self.beside: Database = stack.enter_context(closing(open_beside(url, SCHEMA)))
+        self.ids = Ids(self.clock)
+        self.bus = Bus()
+        self.engine = Engine(
+            node=self.ids.new(), database=self.database, clock=self.clock, bus=self.bus, ids=self.ids,
+            vitals=Vitals(started_at=self.clock.now()), known=KnownTasks(),
+        )  # fmt: skip
+        self.seat = self.engine.seat = Seat(
+            node=Node(id=self.engine.node, name=name, place=name, capacity=4), steady_s=lambda: self.steady_s
+        )
+        ledger = stack.enter_context(closing(ProcessLedger(folder / f"{name}.log")))
+        runner = FakeRunner(Machine(self.clock), self.clock, self.bus, ledger, lambda _: Work())
+        self.dispatcher = Dispatcher(self.engine, runner)
+        self.abandoned, self.has_abandoned = 0, asyncio.Event()
+        self.taken: list[Lead] = []
+        duties = Duties(
+            settings=lambda: "same", busy=lambda: 0, abandon=self._abandon, take_over=self._take_over, adopt=runner.adopt
+        )
+        settler = Settler(self.engine, runner, self.dispatcher)
+        self.membership = Membership(self.engine, self.seat, self.beside, settler, duties)
+        self.called: list[str] = []
+        self.relay = Relay(self.engine, self.beside, self.called.append)
+
+    async def _abandon(self) -> None:
+        self.abandoned += 1
+        self.has_abandoned.set()
+
+    async def _take_over(self, lead: Lead) -> None:
+        self.taken.append(lead)
+
+    async def join(self) -> None:
+        await self.membership.join()
+        await self.membership.settle_in()
+        await self.membership.tick()
+
+
+@pytest.fixture
+def make(postgres_url: str, tmp_path: Path) -> Iterator[Callable[[str], Server]]:
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    with ExitStack() as stack:
+        yield lambda name: Server(postgres_url, tmp_path, name, stack)
+
+
+def play(scene: Coroutine[None, None, None]) -> None:
+    asyncio.run(scene)
+
+
+async def kinds_of(watcher: Watcher, run: Run) -> list[str]:
+    """Of what has come so far."""
+    kinds: list[str] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.1):
+            async for notice in watcher:
+                kinds.append(notice.kind)
+                assert notice.data.get("run", run) == run
+    return kinds
+
+
+def add_running(c: Connection, holder: str) -> Run:
+    task = make_task(name="work")
+    tasks.insert_task(c, task)
+    new = make_new_run(task, state="running", holder=holder, fence=1, attempt=1)
+    runs.insert_runs(c, [new])
+    return new.run
+
+
+def test_the_first_plans_and_the_next_takes_over_when_it_hands_over(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        await b.join()
+        assert (a.engine.leads, b.engine.leads) == (True, False)
+        with pytest.raises(Deposed):
+            await b.engine.write_led(nodes.list_nodes)
+        await a.membership.tick()  # hears of b
+        await a.membership.hand_over()
+        await b.membership.tick()
+        assert (a.engine.leads, b.engine.leads, len(b.taken)) == (False, True, 1)
+        assert b.seat.term == 2
+        await a.membership.tick()  # wants it no more
+        assert not a.engine.leads
+
+    play(scene())
+
+
+def test_what_a_silent_node_had_is_ended_by_who_leads_and_it_comes_back_under_another_id(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        await b.join()
+        run = await b.database.write(lambda c: add_running(c, b.engine.node))
+        await a.membership.tick()
+        assert (await a.database.read(lambda c: runs.get_run(c, run.id))).state == "running"
+        await a.database.write(lambda c: c.run("UPDATE nodes SET seen_at = seen_at - 9000000 WHERE name = 'b'"))
+        await a.membership.tick()
+        assert await a.database.write(lambda c: nodes.hold_node(c, b.engine.node)), "a had not listened for long enough"
+        for _ in range(6):
+            a.steady_s += 2
+            await a.membership.tick()
+        after = await a.database.read(lambda c: runs.get_run(c, run.id))
+        assert (after.state, after.reason, after.holder) == ("crashed", "node_died", None)
+        before = b.engine.node
+        await b.membership.tick()
+        assert (b.abandoned, b.engine.node == before, b.seat.is_out) == (1, False, False)
+        assert [seen.node.id for seen in await a.database.read(nodes.list_nodes)] == [a.engine.node, b.engine.node]
+
+    play(scene())
+
+
+def test_a_node_that_hears_nothing_ends_its_work_before_others_may_have_it(
+    make: Callable[[str], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "WATCH_S", 0.001)
+
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        watching = asyncio.create_task(a.membership.watch())
+        a.steady_s += STALE_S + 1
+        await asyncio.sleep(0.01)
+        assert not a.seat.is_out, "there is nobody who could take it"
+        await b.join()
+        await a.membership.tick()
+        a.steady_s += STALE_S + 1
+        await a.has_abandoned.wait()
+        assert (a.abandoned, a.engine.leads) == (1, False)
+        with pytest.raises(Exception, match="gave this one up"):
+            await a.database.write(a.engine.check_seat)
+        await a.membership.tick()
+        await a.database.write(a.engine.check_seat)
+        watching.cancel()
+
+    play(scene())
+
+
+class Counting:
+    """A loop that would plan; with `fails` somebody else has begun to."""
+
+    name: LoopName = "scheduler"
+
+    def __init__(self) -> None:
+        self.passes, self.fails = 0, False
+
+    async def tick(self) -> Tick:
+        self.passes += 1
+        if self.fails:
+            raise Deposed
+        return Tick()
+
+
+def test_a_loop_that_plans_rests_where_another_server_does(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        server, loop, rested = make("a"), Counting(), list[int]()
+        shared = SharedLoop(loop, server.engine, is_led=True, on_rest=lambda: rested.append(1))
+        await shared.tick()
+        assert (loop.passes, len(rested)) == (0, 1)
+        await server.join()
+        assert (await shared.tick()).next_at is None
+        server.seat.others = 1
+        assert (await shared.tick()).next_at == server.clock.now() + LOOK_AGAIN
+        loop.fails = True
+        await shared.tick()
+        assert (loop.passes, len(rested), server.engine.leads) == (3, 2, False)
+
+    play(scene())
+
+
+def test_notices_and_wakes_reach_the_other_servers(make: Callable[[str], Server], postgres_url: str) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        await b.join()
+        await a.membership.tick()
+        a.bus.outward = a.relay
+        run = await a.database.write(lambda c: add_running(c, a.engine.node))
+        with psycopg.connect(postgres_url, autocommit=True) as ear, b.bus.watch() as watcher:
+            ear.execute(f"LISTEN rota_{SCHEMA}")
+            for _ in range(300):
+                a.bus.publish("run.started", {"run": run, "owner_id": None, "task_id": run.task_id})
+            a.bus.publish("run.deleted", {"run_id": "gone", "owner_id": None})
+            a.bus.publish("system.sample", {"sample": 1})
+            a.bus.wake("settler")
+            a.bus.wake("dispatcher")
+            a.bus.wake("scheduler")  # it plans itself
+            bringing = asyncio.create_task(b.relay.bring_in())
+            heard: list[str] = []
+            while len(heard) < 301:
+                for told in await asyncio.to_thread(lambda: list(ear.notifies(timeout=0.2, stop_after=1))):
+                    a.relay.hear(told.payload)  # our own words mean nothing to us
+                    b.relay.hear(told.payload)
+                heard += await kinds_of(watcher, run)
+            bringing.cancel()
+        assert heard == ["run.started"] * 300 + ["run.deleted"]
+        assert b.called == ["dispatcher"]
+        assert b.bus.signal("dispatcher").is_set() and not b.bus.signal("scheduler").is_set()
+
+    play(scene())
+
+
+def test_who_comes_to_lead_knows_for_how_long_nobody_did(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        await b.join()
+        await a.beside.write(lambda c: c.run("UPDATE leadership SET expires_at = expires_at - 12000000"))
+        await b.membership.tick()
+        [lead] = b.taken
+        assert timedelta(seconds=3) < lead.vacant < timedelta(seconds=10)
+        with pytest.raises(Deposed):
+            await a.engine.write_led(lambda c: leadership.find_lead(c))
+        await a.membership.tick()
+        assert not a.engine.leads
+
+    play(scene())
+
+
+def test_watchers_are_told_when_notices_of_others_may_be_missing() -> None:
+    bus = Bus("e")
+    bus.publish("one", {})
+    with bus.watch() as watcher:
+        bus.miss()
+        assert watcher.lost == 1
+    bus.publish("two", {})
+    assert [bus.watch(after).gap for after in ("e-0", "e-1", "e-2")] == [True, False, False]
