@@ -46,6 +46,7 @@ def test_kill_9_loses_nothing_and_what_was_due_meanwhile_still_runs(make_server:
     port = free_port()
     server = make_server(SETTINGS.format(port=port))
     server.start()
+    assert f"ordinaut http://127.0.0.1:{port}/" in server.own_log()
     client = log_in(server, port)
     long = add(client, schedule_kind="condition", schedule_expr="by hand", payload={"pipeline": STEPS})
     due_at = datetime.now(UTC) + timedelta(seconds=2)
