@@ -92,11 +92,19 @@ def test_a_run_is_carried_out_by_a_worker_with_its_log_and_outcome(server: Serve
     waiting = server.run("hello")
     assert server.until_state(waiting, "pending")["reason"] in (None, "no_place")
     server.until(lambda: server.get(f"/v1/runs/{waiting}")["error"] == "there is no worker")
-    make_worker("w1")
+    worker = make_worker("w1")
     ended = server.until_state(waiting)
     assert (ended["state"], ended["exit_code"], ended["attempt"], ended["reason"]) == ("failed", 3, 1, None)
     lines = server.get(f"/v1/runs/{waiting}/log")["lines"]
     assert {(line["stream"], line["text"]) for line in lines} == {("stdout", "hello from w1"), ("stderr", "oops")}
+    workers = [node for node in server.get("/v1/nodes")["items"] if node["kind"] == "worker"]
+    assert [(node["capacity"], node["labels"]) for node in workers] == [(64, [])]
+    long = server.run("long")
+    server.until(lambda: began(server))
+    assert worker.end() == 0
+    assert server.pids_of(long) == []
+    server.post(f"/v1/runs/{long}/cancel")
+    assert server.until_state(long)["state"] == "canceled"
 
 
 def test_labels_timeouts_stops_and_the_log_while_it_grows(server: ServerProcess, make_worker: MakeWorker) -> None:

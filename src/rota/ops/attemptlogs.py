@@ -86,7 +86,7 @@ async def _open(rota: Rota, actor: Actor, occurrence_id: str, task: str | None) 
 
     shown, part = await rota.database.read(read)
     run = shown.occurrence.run
-    await rota.fetch_log(run.id)
+    await rota.fetch_log(run, shown.task_name)
     return rota.logs.reader(LogName(shown.task_name, run.created_at, run.id)), part, shown.occurrence
 
 

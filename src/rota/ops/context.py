@@ -44,8 +44,8 @@ def nobody_to_tell(_run_id: str, _line: bytes) -> bool:
     return False
 
 
-async def nothing_to_fetch(_run_id: str) -> bool:
-    """Stands where all logs are written."""
+async def nothing_to_fetch(_run: Run, _task_name: str) -> bool:
+    """Stands where no worker elsewhere writes logs."""
     return False
 
 
@@ -87,7 +87,7 @@ class Rota(Struct, kw_only=True):
 
     blobs   the objects of artifacts
     growth  tells followers that a log has grown; None where no run is carried out
-    fetch_log  brings here what a worker elsewhere has written into the log of a run, before that is read
+    fetch_log  brings here what workers elsewhere have written into the log of a run, before that is read; False if none has
     halt    ends what still works here on a run that is over, or another's by now
     deliver gives a line to what works here on a run; False where that takes none
     rules   who is told of what
@@ -114,7 +114,7 @@ class Rota(Struct, kw_only=True):
     default_timezone: str = "UTC"
     rules: Rules = Rules()
     growth: LogGrowth | None = None
-    fetch_log: Callable[[str], Awaitable[bool]] = nothing_to_fetch
+    fetch_log: Callable[[Run, str], Awaitable[bool]] = nothing_to_fetch
     halt: Callable[[str], object] = nothing_to_halt
     deliver: Callable[[str, bytes], bool] = nobody_to_tell
     reload: Callable[[], Awaitable[dict[str, Any]]] = no_reload

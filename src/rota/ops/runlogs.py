@@ -55,9 +55,8 @@ async def _find(rota: Rota, actor: Actor, run_id: str) -> tuple[Run, Task]:
         return found, find_log_elsewhere(c, rota, found[0])
 
     found, elsewhere = await rota.database.read(find)
-    if elsewhere is not None:
+    if not await rota.fetch_log(found[0], found[1].name) and elsewhere is not None:
         raise elsewhere
-    await rota.fetch_log(run_id)
     return found
 
 

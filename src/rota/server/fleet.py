@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 from rota.config import Settings
 from rota.core.errors import Unavailable
+from rota.core.run import Run
 from rota.engine.context import Engine
 from rota.engine.giveback import give_back
+from rota.logs import LogName
 from rota.ops.context import Rota
 from rota.runners import LogGrowth
 from rota.runners.fleet.crew import Crew
 from rota.runners.fleet.link import Link, load_temporal
 from rota.runners.fleet.mirror import Mirror
 from rota.runners.fleet.runner import TemporalRunner
+from rota.store import placements
 
 # The logs that somebody follows are fetched this often.
 FETCH_S = 0.25
@@ -24,6 +27,7 @@ class Fleet:
 
     def __init__(self, settings: Settings, rota: Rota, engine: Engine, growth: LogGrowth) -> None:
         load_temporal()
+        self._rota = rota
         self._engine = engine
         self._growth = growth
         self._mirror = Mirror(rota.database, rota.logs)
@@ -42,20 +46,24 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def fetch(self, run_id: str) -> bool:
-        """Have the log of a run here as far as its worker has told it. True if that was news."""
-        found = self.runner.find_out(run_id)
-        try:
-            return found is not None and await self._mirror.bring(*found)
-        except Unavailable:  # what there is can be read all the same
+    async def fetch(self, run: Run, task_name: str) -> bool:
+        """Have the log of a run here as far as its workers have told it. False if no worker had it. Raises Unavailable."""
+        rota = self._rota
+        if not await rota.database.read(lambda c: placements.has_worker(c, run.id)):
             return False
+        name = LogName(task_name, run.created_at, run.id)
+        if run.ended_at is None or not rota.logs.reader(name).page(0, 0).finalized:
+            await self._mirror.bring(name, is_over=run.ended_at is not None)
+        return True
 
     async def _fetch_followed(self) -> None:
         while True:
             await asyncio.sleep(FETCH_S)
             for run_id in self._growth.followed:
-                if await self.fetch(run_id):
-                    self._growth.notify(run_id)
+                name = self.runner.find_log(run_id)
+                with contextlib.suppress(Unavailable):
+                    if name is not None and await self._mirror.bring(name):
+                        self._growth.notify(run_id)
 
     async def _give_back(self, claims: Sequence[tuple[str, int]]) -> None:
         engine, now = self._engine, self._engine.clock.now()

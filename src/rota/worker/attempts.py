@@ -110,10 +110,9 @@ class Attempts:
         if claim is None:
             return REFUSED
         mirror = Mirror(self._tools.database, self._tools.logs)
-        await mirror.bring(claim.run, claim.task)
-        mirror.forget(claim.run, claim.task)
-        last = await self._write(lambda c: logchunks.find_last(c, run_id))
         name = LogName(claim.task.name, claim.run.created_at, run_id)
+        await mirror.bring(name, is_over=True)
+        last = await self._write(lambda c: logchunks.find_last(c, run_id))
         shipper = Shipper(self._tools.database, self._tools.logs.paths(name), run_id, fence, self._tools.name, last)
         try:
             finished = await self._carry_out(claim, shipper, asked)

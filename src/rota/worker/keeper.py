@@ -24,16 +24,21 @@ class Keeper:
     """The worker's end of it."""
 
     def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._start()
+
+    def ensure(self) -> None:
+        """Begin another if it has died. What is held is told to it with the next signs of life."""
+        if self._process.poll() is not None:
+            self._start()
+
+    def _start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rota.worker.keeper", str(ledger)], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-m", "rota.worker.keeper", str(self._ledger)], stdin=subprocess.PIPE, start_new_session=True
         )
         assert self._process.stdin is not None  # noqa: S101  asked for above
         self._fd = self._process.stdin.fileno()
         os.set_blocking(self._fd, False)
-
-    @property
-    def is_there(self) -> bool:
-        return self._process.poll() is None
 
     def hold(self, run_id: str, fence: int, until: float) -> None:
         self._tell(f"{run_id} {fence} {until}\n")
@@ -47,7 +52,7 @@ class Keeper:
             self._process.communicate(timeout=10)
 
     def _tell(self, line: str) -> None:
-        # One that has died, or takes nothing, is noticed by who asks `is_there`; attempts are not held up by it.
+        # One that has died is begun anew by `ensure`; attempts are not held up by it.
         with suppress(OSError):
             os.write(self._fd, line.encode())
 

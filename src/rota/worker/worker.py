@@ -5,7 +5,9 @@ import contextlib
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -31,9 +33,14 @@ from rota.worker.attempts import Attempts, Tools
 from rota.worker.hold import Hold
 from rota.worker.keeper import Keeper
 
+if TYPE_CHECKING:
+    from temporalio.worker import Worker as TemporalWorker
+
 log = structlog.get_logger("rota.worker")
 
 MOST_POLLS = 8
+# What ends the attempts of a worker that is stopped is the worker.
+PATIENT = timedelta(days=1)
 
 
 class Worker:
@@ -55,6 +62,7 @@ class Worker:
         self._link = Link(settings)
         self._stopping = asyncio.Event()
         self._polling: dict[str, asyncio.Task[None]] = {}
+        self._taking: list[TemporalWorker] = []
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; then stop what is going on."""
@@ -99,20 +107,25 @@ class Worker:
     async def _leave(self) -> None:
         log.info("stopping", runs=self._attempts.busy)
         self._attempts.is_leaving = True
-        await self._workshop.runner.close(self._settings.daemon.shutdown_timeout)
-        await self._attempts.idle.wait()
         with contextlib.suppress(RotaError):
             await self._rota.database.write(lambda c: nodes.delete_nodes(c, [self._node.id]))
+        closing = [asyncio.create_task(queue.shutdown()) for queue in self._taking]
+        await self._workshop.runner.close(self._settings.daemon.shutdown_timeout)
+        await self._attempts.idle.wait()
+        await self._workshop.pool.close()
+        await self._rota.tools.close()
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _say_it_lives(self) -> None:
         """So that work is sent for what is offered here. Not what attempts are held by."""
         while True:
+            self._tools.keeper.ensure()
             with contextlib.suppress(Unavailable):
                 await self._rota.database.write(self._beat)
             await asyncio.sleep(BEAT_S)
 
     def _beat(self, c: Connection) -> None:
-        if not nodes.beat(c, self._node.id, self._attempts.busy, None):
+        if not nodes.beat(c, self._node.id, self._attempts.busy, None) and not self._attempts.is_leaving:
             nodes.insert_node(c, self._node)
 
     async def _open_queues(self) -> None:
@@ -137,9 +150,14 @@ class Worker:
                 await self._link.client(), task_queue=queue, activities=[self._activity()], identity=self._node.id,
                 max_concurrent_activities=self._node.capacity,
                 # What a frozen worker has asked for is lost on it for a while: so one question at a time, unless there is much.
+                graceful_shutdown_timeout=PATIENT,
                 activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=MOST_POLLS, initial=1),
             )  # fmt: skip
-            await worker.run()
+            self._taking.append(worker)
+            try:
+                await worker.run()
+            finally:
+                self._taking.remove(worker)
         except Unavailable as error:
             log.warning("no work can be taken", why=error.message)
         except asyncio.CancelledError:

@@ -21,7 +21,7 @@ SILENCE = timedelta(seconds=8)
 # It has stopped working on them by then: when no sign of life got through for this long.
 HOLD_S = 6.0
 # Waits in a queue at most this long; then it is given back, and whoever looks for a place says what is in the way.
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=10)
 # An attempt without a time-out of its own.
 LONGEST = timedelta(days=3650)
 # How long a worker may take beyond the task's time-out, which it keeps itself: to stop the work, and to ship its log.

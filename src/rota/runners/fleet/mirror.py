@@ -6,8 +6,6 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from rota.core.run import Run
-from rota.core.task import Task
 from rota.logs import LogName, RunLogs
 from rota.logs.copy import LogCopy
 from rota.store import logchunks
@@ -35,27 +33,29 @@ class Mirror:
         self._logs = logs
         self._known: OrderedDict[str, Copied] = OrderedDict()
 
-    async def bring(self, run: Run, task: Task) -> bool:
-        """Write here what was told of its log since the last time. True if that was anything. Raises Unavailable, OSError."""
-        name = LogName(task.name, run.created_at, run.id)
-        copied = self._know(run.id)
+    async def bring(self, name: LogName, *, is_over: bool = False) -> bool:
+        """Write here what was told of a log since the last time. True if that was anything. Raises Unavailable, OSError.
+
+        is_over  of a run that has ended: nothing follows
+        """
+        copied = self._know(name.run_id)
         async with copied.busy:
             begun = copied.seq
             while chunks := await self._database.read(
-                partial(logchunks.list_chunks, run_id=run.id, after_seq=copied.seq, limit=PAGE)
+                partial(logchunks.list_chunks, run_id=name.run_id, after_seq=copied.seq, limit=PAGE)
             ):
                 if copied.copy is None:
                     copied.copy = self._logs.begin_copy(name)
                 for chunk in chunks:
                     copied.copy.write(chunk.segment, chunk.file, chunk.at, chunk.data)
                 copied.seq = chunks[-1].seq
-            if copied.copy is not None and run.ended_at is not None:
-                self.forget(run, task)
+            if is_over:
+                self.forget(name)
             return copied.seq > begun
 
-    def forget(self, run: Run, task: Task) -> None:
-        """Nothing more comes from there: a log that is written here, or one that has ended."""
-        self._logs.end_copy(LogName(task.name, run.created_at, run.id))
+    def forget(self, name: LogName) -> None:
+        """Nothing more comes from there: it is written here from now on, or has ended."""
+        self._logs.end_copy(name)
 
     def _know(self, run_id: str) -> Copied:
         copied = self._known.setdefault(run_id, Copied())

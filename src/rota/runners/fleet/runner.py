@@ -15,6 +15,7 @@ from rota.core.errors import Unavailable
 from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause, stronger
 from rota.core.run import Run
 from rota.core.task import Task
+from rota.logs import LogName
 from rota.runners.base import Claim, Delivered, Finished
 from rota.runners.fleet.crew import Crew
 from rota.runners.fleet.link import BEAT_S, SILENCE, End, Errand, Link
@@ -34,7 +35,7 @@ PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
 PROBLEM = "temporal"
 # Nobody took it; it can be asked for again at once.
 GiveBack = Callable[[Sequence[tuple[str, int]]], Awaitable[object]]
-Fetch = Callable[[Run, Task], Awaitable[object]]
+Fetch = Callable[[LogName], Awaitable[object]]
 
 
 class Out(Struct):
@@ -46,6 +47,10 @@ class Out(Struct):
     changed: asyncio.Event
     cause: StopCause | None = None
     follower: "asyncio.Task[None] | None" = None
+
+    @property
+    def log(self) -> LogName:
+        return LogName(self.task.name, self.run.created_at, self.run.id)
 
     @property
     def labels(self) -> frozenset[str]:
@@ -109,10 +114,10 @@ class TemporalRunner:
             self._begin(run, tasks[run.id])
         return runs
 
-    def find_out(self, run_id: str) -> tuple[Run, Task] | None:
-        """A run whose attempt is out."""
+    def find_log(self, run_id: str) -> LogName | None:
+        """The log of a run whose attempt is out."""
         out = self._out.get(run_id)
-        return (out.run, out.task) if out else None
+        return out.log if out else None
 
     def ask_stop(self, run_id: str, cause: StopCause) -> bool:
         out = self._out.get(run_id)
@@ -175,7 +180,7 @@ class TemporalRunner:
             end = await self._carry(out)
             finished = await self._account(out, end)
             if finished is not None:
-                await self._fetch(out.run, out.task)
+                await self._fetch(out.log)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # nobody else would look after this run until the next start
