@@ -192,12 +192,12 @@ async def follow_run(rota: Rota, place: Place, from_line: int | None, appear_s: 
 
 
 async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, appear_s: float) -> AsyncIterator[Sign]:
-    shown: ProjectRun | None = None
+    shown: tuple[Any, ...] | None = None
     give_up_at = asyncio.get_running_loop().time() + appear_s
     with rota.growth.following(place.run_id) if rota.growth else nullcontext() as growth, rota.bus.watch() as watcher:
         while (run := await rota.database.read(partial(_find_again, place=place))) is not None:
-            if run != shown:
-                shown = run
+            if _told_of(run) != shown:
+                shown = _told_of(run)
                 yield Sign("state", run, position)
             chunk = _read(reader, run.id, position)
             position = chunk.next_line
@@ -211,6 +211,11 @@ async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, ap
                 return
             else:
                 await _first_of(wait_for_growth(growth), _heard_of(watcher, place.run_id))
+
+
+def _told_of(run: ProjectRun) -> tuple[Any, ...]:
+    """What makes it another one for a follower. A mere sign of life does not: outputs may be large, and entries many."""
+    return run.status, run.stage, run.branch, run.error, run.output, run.state, run.run.ended_at
 
 
 async def _heard_of(watcher: Watcher, run_id: str) -> None:

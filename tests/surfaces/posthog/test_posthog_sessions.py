@@ -147,10 +147,14 @@ def test_a_stream_tells_states_and_entries_and_ends_with_its_run(rota: Rota) -> 
         following = asyncio.create_task(frames(who.owner, run))
         await append(who.owner, run, entry("a"))
         await who.owner.patch(at(run), {"status": "in_progress"})
-        await append(who.owner, run, entry("b"))
+        for method in "bcdef":
+            cast("HandClock", who.rota.clock).advance(1)
+            await append(who.owner, run, entry(method))
         await who.owner.patch(at(run), {"status": "completed", "output": 1})
         found = await following
-        assert [data["notification"]["method"] for _, _, data in found if data["type"] == "notification"] == ["a", "b"]
+        assert [data["notification"]["method"] for _, _, data in found if data["type"] == "notification"] == list("abcdef")
+        told = [data["status"] for kind, _, data in found if data["type"] == "task_run_state" and not kind]
+        assert len(told) == len(set(told)), "an entry alone changes nothing"
         kind, _, last = found[-1]
         assert (kind, last["type"], last["status"], last["output"]) == ("stream-end", "task_run_state", "completed", 1)
         ids = [int(id_) for _, id_, _ in found]
