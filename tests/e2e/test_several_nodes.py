@@ -152,6 +152,8 @@ def test_each_node_serves_all_of_them_and_both_go_on_when_the_database_comes_bac
     b.post(f"/v1/runs/{there}/cancel")
     b.until_state(there, "canceled")
     assert time.monotonic() - asked_at < 3
+    table = b.cli("nodes").stdout.split()
+    assert (table.count("plans"), table.count("carries")) == (1, 1)
     postgres.stop()
     postgres.start()
     back_at = time.time()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -56,9 +57,9 @@ class Cluster:
         return SharedLoop(loop, parts.engine, is_led=loop.name in LED, on_rest=rest)
 
     async def join(self, address: str | None) -> Joined:
-        """`address`: where the main listener is reached."""
+        """`address`: of the main listener."""
         engine, seat = self._parts.engine, self.seat
-        seat.node = replace(seat.node, address=address)
+        seat.node = replace(seat.node, address=self._parts.settings.daemon.external_url or _reached(address))
         joined = await self.membership.join()
         engine.bus.outward = self._relay
         beats = keep_ticking(self.membership, engine.clock, engine.bus, engine.vitals)
@@ -124,6 +125,12 @@ def build_cluster(parts: "Parts", url: str) -> Cluster:
     node = replace(parts.rota.here or Node(id=parts.engine.node, name=""), place=_place(parts.settings.server.data))
     parts.rota.here = node
     return Cluster(parts, Seat(node=node, steady_s=steady_s), url)
+
+
+def _reached(address: str | None) -> str | None:
+    """A listener on all addresses is reached by the machine's name."""
+    host, _, port = (address or "").rpartition(":")
+    return f"{socket.gethostname()}:{port}" if host in ("0.0.0.0", "[::]") else address  # noqa: S104  nothing is bound here
 
 
 def _place(data: Path) -> str:
