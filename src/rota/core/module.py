@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -55,7 +56,7 @@ class Section(Struct, frozen=True, kw_only=True):
     parameters: dict[str, Parameter] = {}
 
 
-class Definition(Struct, frozen=True, kw_only=True):
+class Definition(Struct, frozen=True, kw_only=True, dict=True):
     """A module as it is shown (fylr §7).
 
     debug  for development: people are not offered it
@@ -67,12 +68,12 @@ class Definition(Struct, frozen=True, kw_only=True):
     debug: bool = False
     params: list[Section] = []
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """Those of all sections."""
         return {name: parameter for section in self.params for name, parameter in section.parameters.items()}
 
-    @property
+    @cached_property
     def secret_names(self) -> frozenset[str]:
         """Parameters whose values are shown nowhere."""
         return frozenset(name for name, parameter in self.parameters.items() if parameter.type == "secret")

@@ -81,7 +81,7 @@ def _lasting() -> tuple[Any, ...]:
     return os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0), os.getresuid(), os.getresgid(), limits
 
 
-# What Python has put around it makes an enum of each answer: for all of them that takes as long as a short run.
-_getsignal = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+# What `signal` has put around it makes an enum of each answer: for all of them that takes a tenth of a short run.
+_getsignal = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)
 _SIGNALS = sorted(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _LIMITS = sorted(value for name, value in vars(resource).items() if name.startswith("RLIMIT_"))
