@@ -277,13 +277,14 @@ def test_what_was_told_of_a_live_run_is_what_it_is_listed_by(scene: Scene) -> No
     assert scene.numbers(status="failed") == [over.number]
 
 
-def test_of_tasks_that_are_asked_for_only_those_of_the_page_are_read(sqlite_connection: SqliteConnection) -> None:
-    scene, said = Scene(sqlite_connection), list[str]()
+@pytest.mark.parametrize("c", ["sqlite"], indirect=True)
+def test_of_tasks_that_are_asked_for_only_those_of_the_page_are_read(c: SqliteConnection) -> None:
+    scene, said = Scene(c), list[str]()
     ids = [scene.add(description="long").id for _ in range(3)]
-    hidden = scene.add(created_by=add_user(sqlite_connection, "bob")).id
-    sqlite_connection.raw.set_trace_callback(said.append)
-    page = projectlist.page_given(sqlite_connection, scene.project, scene.ann, [*ids, hidden, make_id()], 1, 1)
-    sqlite_connection.raw.set_trace_callback(None)
+    hidden = scene.add(created_by=add_user(c, "bob")).id
+    c.raw.set_trace_callback(said.append)
+    page = projectlist.page_given(c, scene.project, scene.ann, [*ids, hidden, make_id()], 1, 1)
+    c.raw.set_trace_callback(None)
     assert ([shown.task.id for shown in page.items], page.total) == ([sorted(ids)[1]], 3)
     (read,) = [statement for statement in said if "t.description" in statement]
     assert [each for each in ids if each in read] == [sorted(ids)[1]]
