@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from rota.clock import SystemClock
 from rota.ids import Ids
 
-COUNT = 20_000
+COUNT = 8_000
 # Up to here an id is time and count; chance makes up the rest.
 PLACE = len("01a200c3-a2f1-7000")
 
