@@ -98,7 +98,7 @@ def _command(context: Context, told: Assignment, place: Path) -> Command:
     layers = (
         inherited(os.environ),
         context.secrets,
-        run_variables(context.task, context.run),
+        run_variables(context.task, context.run, context.artifacts),
         {
             "ROTA_WORKSPACE": str(place / "work"),
             "ROTA_PROMPT": str(place / "prompt"),

@@ -82,6 +82,17 @@ env = {OWN = "my-own-secret"}"""
     worked(tmp_path, command, talk)
 
 
+def test_files_that_a_command_leaves_are_artifacts_of_the_run(tmp_path: Path) -> None:
+    async def talk(who: People, _rota: Rota) -> None:
+        run = await ended(who.owner, await new_run(who.owner, await who.owner.task(description="x")))
+        (left,) = run["artifacts"]
+        assert (left["name"], left["type"], left["source"], left["size"]) == ("report.md", "output", "run", 5)
+        file = await who.owner.ask("POST", at(run, "/artifacts/download"), {"storage_path": left["storage_path"]})
+        assert (file.status_code, file.text) == (200, "done\n")
+
+    worked(tmp_path, "command = 'mkdir $ROTA_ARTIFACTS && echo done > $ROTA_ARTIFACTS/report.md'", talk)
+
+
 def test_attachments_of_one_name_however_long_are_all_there(tmp_path: Path) -> None:
     async def talk(who: People, _rota: Rota) -> None:
         task = await who.owner.task(description="x")
