@@ -266,3 +266,34 @@ def test_watchers_are_told_when_notices_of_others_may_be_missing() -> None:
         assert watcher.lost == 1
     bus.publish("two", {})
     assert [bus.watch(after).gap for after in ("e-0", "e-1", "e-2")] == [True, False, False]
+
+
+def test_what_was_taken_before_a_long_pause_is_not_started(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a = make("a")
+        await a.join()
+        began_s = a.steady_s
+        assert not a.seat.was_held_up(began_s)
+        a.steady_s += STALE_S + 1
+        assert a.seat.was_held_up(began_s)
+        assert not a.seat.was_held_up(a.steady_s), "alone, nobody can have taken it"
+        a.seat.others = 1
+        assert a.seat.was_held_up(a.steady_s)
+
+    play(scene())
+
+
+def test_nodes_of_one_name_and_other_tasks_are_told(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        b.seat.node = Node(id=b.engine.node, name="a", place="b")
+        await a.join()
+        await b.join()
+        await b.database.write(lambda c: nodes.beat(c, b.engine.node, 0, "other"))
+        await a.membership.tick()
+        assert sorted(a.engine.vitals.notes) == ["node", "settings"]
+        await b.membership.leave()
+        await a.membership.tick()
+        assert a.engine.vitals.notes == {}
+
+    play(scene())

@@ -138,21 +138,22 @@ class Dispatcher:
         engine, now = self._engine, self._engine.clock.now()
         freed, keys = self._freed, self._freed_keys
         self._freed, self._freed_keys = set(), set()
+        began_s = engine.seat.steady_s() if engine.seat else 0.0
         try:
             done = await engine.database.write(lambda c: self._dispatch(c, now, freed, keys))
         except BaseException:
             self._freed = None  # look at all queues next time: what was freed must not be forgotten
             raise
-        self._check_still_ours(done.claims)
+        self._check_still_ours(done.claims, began_s)
         self._doubtful = []
         self._hand_over(done)
         counts = {"started": len(done.claims), "refused": len(done.ended), "stops": len(done.stops)}
         return Tick(counts, next_at=done.next_at, again=done.more or bool(self._freed))
 
-    def _check_still_ours(self, claims: list[Claim]) -> None:
+    def _check_still_ours(self, claims: list[Claim], began_s: float) -> None:
         """Others may have taken them while we were held up. Raises Unavailable: they are given back if not."""
         seat = self._engine.seat
-        if claims and seat is not None and (seat.is_out or seat.is_stale or claims[0].run.holder != self._engine.node):
+        if claims and seat is not None and (seat.was_held_up(began_s) or claims[0].run.holder != self._engine.node):
             raise Unavailable("this server was held up, and does not start what it took before")
 
     def _hand_over(self, done: Dispatched) -> None:

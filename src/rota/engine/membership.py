@@ -145,7 +145,8 @@ class Membership:
         seat.heard_s = asked_s
         self._note(heard.nodes)
         await self._lead(heard.lead)
-        counts = await self._look_after(heard.nodes) if seat.term is not None else {}
+        # Not before what is known of our own earlier lives has been repaired.
+        counts = await self._look_after(heard.nodes) if seat.term is not None and self._wants_lead else {}
         return Tick(counts, next_at=self._engine.clock.now() + BEAT)
 
     def _beat(self, c: Connection) -> Heard:
@@ -162,6 +163,7 @@ class Membership:
         alive = [seen.node for seen in found if seen.node.kind == "server" and seen.silence < SILENCE]
         others = [node for node in alive if node.place != place]
         self._seat.others = len(others)
+        self._note_names(others)
         own = self._duties.settings()
         different = sorted(node.name for node in others if node.settings not in (own, None))
         notes = self._engine.vitals.notes
@@ -169,6 +171,13 @@ class Membership:
             notes["settings"] = f"the tasks of the settings file are others on {', '.join(different)}; those of who leads count"
         else:
             notes.pop("settings", None)
+
+    def _note_names(self, others: Sequence[nodes.Node]) -> None:
+        notes, name = self._engine.vitals.notes, self._seat.node.name
+        if any(node.name == name for node in others):
+            notes["node"] = f"another node is called {name} too: name them apart with [server] node"
+        else:
+            notes.pop("node", None)
 
     async def _lead(self, lead: Lead | None) -> None:
         if lead is None:

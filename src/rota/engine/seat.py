@@ -46,6 +46,10 @@ class Seat(Struct, kw_only=True):
     def is_stale(self) -> bool:
         return self.steady_s() - self.heard_s > STALE_S
 
+    def was_held_up(self, began_s: float) -> bool:
+        """Whether what was taken in a transaction that began at that moment may be somebody else's by now."""
+        return self.is_out or self.steady_s() - began_s > STALE_S or (self.others > 0 and self.is_stale)
+
     def holds_lead(self, c: Connection) -> bool:
         """Whether it plans, and will until this transaction is over."""
         return self.term is not None and leadership.hold_lead(c, self.node.id, self.term)
