@@ -103,6 +103,11 @@ def test_a_key_to_take_back_is_named_in_one_way(call: Call) -> None:
     assert call("key", "revoke", "--secret-stdin", stdin="").exit_code == 2
 
 
+def test_a_secret_in_place_of_an_id_is_told_where_it_belongs(call: Call) -> None:
+    result = call("key", "revoke", "rota_secret")
+    assert (result.exit_code, "--secret-stdin" in result.stderr) == (2, True)
+
+
 def test_a_key_for_an_unknown_user_is_refused(call: Call) -> None:
     result = call("key", "add", "--user", "nobody", "--for", "native")
     assert result.exit_code == 2

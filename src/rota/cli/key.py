@@ -53,4 +53,5 @@ def revoke(place: Place, key_id: str | None, secret_stdin: bool) -> None:
         secret = read_line("secret")
         is_revoked = ask(place, lambda rota: revoke_secret(rota, OPERATOR, secret))
     if not is_revoked:
-        raise Failure("there is no such key, or it was taken back before", code="not_found")
+        hint = None if secret_stdin else "the secret itself is read from stdin, with --secret-stdin"
+        raise Failure("there is no such key, or it was taken back before", code="not_found", hint=hint)
