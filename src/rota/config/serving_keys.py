@@ -25,7 +25,7 @@ SERVING = (
         "listen",
         ADDRESS,
         "127.0.0.1:7682",
-        "Where the main listener serves the web UI and every API.",
+        "Where the main listener serves every API.",
         ("ROTA_LISTEN",),
     ),
     Setting("server", "data", PATH, ".rota", "The data directory: database, logs, control socket.", ("ROTA_DATA",)),
@@ -113,7 +113,14 @@ SERVING = (
         "daemon", "shutdown_timeout", duration(), "10s", "How long the whole server may take to stop.", ("ROTA_SHUTDOWN_TIMEOUT",)
     ),
     Setting("daemon", "external_url", URL, None, "Base of links to this server, without trailing slash.", ("ROTA_EXTERNAL_URL",)),
-    Setting("daemon", "metrics_enabled", BOOLEAN, "false", "Serves `/metrics`.", ("ROTA_METRICS_ENABLED",)),
+    Setting(
+        "daemon",
+        "metrics_enabled",
+        BOOLEAN,
+        "false",
+        "Serves `/metrics` by RunWisp's API, and by `metrics_listen`; the main listener always does.",
+        ("ROTA_METRICS_ENABLED",),
+    ),
     Setting(
         "daemon", "metrics_listen", ADDRESS, None, "A listener of its own that serves only `/metrics`.", ("ROTA_METRICS_LISTEN",)
     ),

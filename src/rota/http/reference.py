@@ -46,7 +46,7 @@ def _objects(document: Schema) -> Iterable[str]:
 def _object(name: str, schema: Schema) -> Iterable[str]:
     yield from (f"### {name}", "")
     if schema.get("description"):
-        yield from (schema["description"].split("\n\n")[0].replace("\n", " "), "")
+        yield from (" ".join(schema["description"].split("\n\n")[0].split()), "")
     yield from ("| Field | Type | Default |", "|---|---|---|")
     required = schema.get("required", [])
     for field, described in schema["properties"].items():
