@@ -71,10 +71,9 @@ def test_migrating_again_changes_nothing(empty: Connection) -> None:
     assert migrate(empty) == []
 
 
-def test_no_number_stands_for_two_migrations() -> None:
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
     numbers = [migration.number for migration in list_migrations()]
-    assert numbers[0] == 1
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_a_failing_migration_leaves_nothing_of_itself(empty: Connection) -> None:
