@@ -25,6 +25,8 @@ STATES: tuple[State, ...] = ("succeeded", "succeeded", "failed", "canceled")
 WORDS = ("login", "redirect", "button", "invoice", "export", "search", "upload", "theme", "cache", "webhook")
 # One run of this many waits, or is on its way.
 LIVE = 1000
+# What is live is few, and found as fast among however many.
+LIVE_FILTERS = [{"status": "in_progress"}, {"status": "queued"}]
 FILTERS: dict[str, dict[str, Any]] = {
     "without filters": {},
     "archived ones too": {"archived": None},
@@ -35,6 +37,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "found by text": {"search": "invoice 777"},
     "found by number": {"search": "BEN-512"},
     "in progress": {"status": "in_progress"},
+    "queued": {"status": "queued"},
     "completed": {"status": "completed"},
     "in a stage": {"stage": "build"},
     "everything at once": {"organization": "acme", "status": "completed", "stage": "build", "search": "login"},
@@ -58,7 +61,7 @@ def compare(name: str, filters: dict[str, Any], small: Database, big: Database, 
     queries = statements(big, filters)
     return figure(
         f"{PAGE} of {count:,} tasks of a project, {name}", long_ms, "ms", reference=short_ms,
-        reference_name=f"the same of {SHORT:,}", floor=500, less_is_better=True,
+        reference_name=f"the same of {SHORT:,}", floor=50 if filters in LIVE_FILTERS else 500, less_is_better=True,
         note=f"{queries} queries, {statements(small, filters)} of {SHORT:,}; the count of all is told",
     )  # fmt: skip
 
