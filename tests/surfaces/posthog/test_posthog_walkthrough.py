@@ -1,60 +1,19 @@
 """The session in docs/surfaces/posthog.md, against a real server."""
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from tests.e2e.free_port import free_port
-
-import rota
+from tests.walkthrough import DOCS, blocks, check_session, serving
 
 pytestmark = pytest.mark.e2e
 
-TEXT = (Path(__file__).parents[3] / "docs/surfaces/posthog.md").read_text()
+TEXT = (DOCS / "surfaces/posthog.md").read_text()
 SHOWN_PORT = "8030"
-ENVIRON = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(rota.__file__).parents[1])}
-COMMAND = f'rota() {{ {sys.executable} -m rota "$@"; }}\n'
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-
-
-def steps() -> list[tuple[str, str]]:
-    """Each command with what it prints; `…` stands for anything."""
-    parts = [part for block in blocks("console") for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return [(command, printed) for command, _, printed in (part.partition("\n") for part in parts)]
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The page's server: where it listens."""
-    found = str(free_port())
-    (folder / "rota.toml").write_text(blocks("toml")[0].replace(SHOWN_PORT, found))
-    line = [sys.executable, "-u", "-m", "rota", "serve", "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(line, cwd=folder, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        assert server.stdout is not None
-        try:
-            assert next(line for line in server.stdout if "API" in line)
-            yield found
-        finally:
-            server.terminate()
 
 
 def test_the_session_prints_what_the_page_says(tmp_path: Path) -> None:
-    said = steps()
-    with serving(tmp_path) as port:
-        script = COMMAND + "".join(f"echo '@@'; {command}\necho\n" for command, _ in said).replace(SHOWN_PORT, port)
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, env=ENVIRON, capture_output=True, text=True, timeout=60, check=False
-        )
-    answers = done.stdout.split("@@\n")[1:]
-    assert len(answers) == len(said), done.stderr
-    for (command, printed), answer in zip(said, answers, strict=True):
-        pattern = ".*".join(re.escape(part) for part in printed.strip().split("…"))
-        assert re.fullmatch(pattern, answer.strip(), re.DOTALL), f"{command}\n{answer}"
+    port = str(free_port())
+    (tmp_path / "rota.toml").write_text(blocks(TEXT, "toml")[0].replace(SHOWN_PORT, port))
+    with serving(tmp_path, "API"):
+        check_session(TEXT, tmp_path, {SHOWN_PORT: port})
