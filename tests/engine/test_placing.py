@@ -1,10 +1,15 @@
 """Work that asks for labels waits until somebody who offers them has room, and says so."""
 
+from datetime import timedelta
+
 from tests.engine.world import World
 
 from rota.core.placement import Place
 from rota.core.policy import Policy
 from rota.core.service import ServicePolicy
+from rota.engine.seat import Seat
+from rota.store import admission, leadership, nodes
+from rota.store.nodes import Node
 
 
 def offer(world: World, *labels: str, room: int = 100) -> None:
@@ -61,3 +66,18 @@ def test_a_run_whose_place_was_taken_meanwhile_goes_back_to_the_queue(world: Wor
     runs = [world.add_run(task) for _ in range(3)]
     world.tick(world.dispatcher)
     assert [world.run(run).state for run in runs] == ["running", "pending", "pending"]
+
+
+def test_what_another_server_offers_is_left_for_it(world: World) -> None:
+    node = Node(id=world.engine.node, name="a")
+    world.write(lambda c: nodes.insert_node(c, node))
+    lead = world.write(lambda c: leadership.take_lead(c, node.id, timedelta(hours=1)))
+    assert lead is not None
+    world.engine.seat = Seat(node=node, steady_s=world.clock.monotonic, term=lead.term, offers=[frozenset({"edge"})])
+    run = world.add_run(world.add("proxy", runs_on=["edge"]))
+    for _ in range(3):
+        world.tick(world.dispatcher)
+    left = world.run(run)
+    assert (left.state, left.reason, left.fence) == ("pending", None, 1)
+    taken = world.write(lambda c: admission.claim(c, 10, "b", world.clock.now()))
+    assert [each.id for each in taken] == [run.id]

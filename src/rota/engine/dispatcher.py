@@ -117,7 +117,7 @@ class Dispatcher:
         self._engine = engine
         self._runner = runner
         self._is_outside = is_outside
-        self._placer = Placer(runner, engine.known)
+        self._placer = Placer(runner, engine)
         self._freed: set[str] | None = None
         self._freed_keys: set[str] = set()
         self._looked_at = engine.clock.now()
@@ -223,6 +223,8 @@ class Dispatcher:
             return []
         known = self._engine.known.get(c, {candidate.task_id for candidate in fresh})
         placed, unplaced = self._placer.split((candidate.run_id, known[candidate.task_id]) for candidate in fresh)
+        elsewhere = {each.run_id for each in fresh if self._placer.is_offered_elsewhere(known[each.task_id])}
+        admission.set_ready(c, [run_id for run_id, _ in unplaced if run_id in elsewhere])
         admission.set_held(c, [run_id for run_id, _ in unplaced])
         admission.mark_unplaced(c, unplaced)
         return placed

@@ -22,7 +22,7 @@ from rota.runners.base import Finished
 from rota.store import leadership, nodes, settlement
 from rota.store.database import Connection, Database
 from rota.store.leadership import Lead
-from rota.store.nodes import Seen
+from rota.store.nodes import Node, Seen
 from rota.store.wakeups import call_out
 
 log = structlog.get_logger()
@@ -158,11 +158,18 @@ class Membership:
         asks = not self._seat.is_out and (self._wants_lead or self._seat.term is not None)
         return Heard(True, leadership.take_lead(c, node.id, LEAD) if asks else None, nodes.list_nodes(c))
 
+    def _note_offers(self, others: Sequence[Node]) -> None:
+        offers = sorted((frozenset(node.labels) for node in others if node.capacity), key=sorted)
+        if offers != self._seat.offers:
+            self._seat.offers = offers
+            self._engine.bus.wake("dispatcher")
+
     def _note(self, found: Sequence[Seen]) -> None:
         place = self._seat.node.place  # our earlier lives have it too
         alive = [seen.node for seen in found if seen.node.kind == "server" and seen.silence < SILENCE]
         others = [node for node in alive if node.place != place]
         self._seat.others = len(others)
+        self._note_offers(others)
         self._note_names(others)
         own = self._duties.settings()
         different = sorted(node.name for node in others if node.settings not in (own, None))

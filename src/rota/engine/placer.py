@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.engine.known import KnownTasks
+from rota.engine.context import Engine
 from rota.runners.base import Runner
 from rota.store.database import Connection
 
@@ -15,19 +15,27 @@ class Placer:
     unfit  tasks whose runs were claimed and could not be placed: they are not claimed again until they can
     """
 
-    def __init__(self, runner: Runner, known: KnownTasks) -> None:
+    def __init__(self, runner: Runner, engine: Engine) -> None:
         self._runner = runner
-        self._known = known
+        self._engine = engine
         self.unfit: set[str] = set()
 
     def find_obstacle(self, task: Task) -> str | None:
-        """Why a run of this task could not be started now."""
+        """Why a run of this task could not be started now, by this server or by another."""
+        return None if self.is_offered_elsewhere(task) else self._find_own(task)
+
+    def is_offered_elsewhere(self, task: Task) -> bool:
+        """Whether another server carries such work out, though it may be busy."""
+        seat = self._engine.seat
+        return seat is not None and any(labels.issuperset(task.spec.runs_on) for labels in seat.offers)
+
+    def _find_own(self, task: Task) -> str | None:
         return self._runner.find_obstacles([task])[0]
 
     def look_again(self, c: Connection) -> list[str]:
         """The tasks that still cannot be placed."""
-        known = self._known.get(c, self.unfit) if self.unfit else {}
-        self.unfit = {task_id for task_id, task in known.items() if self.find_obstacle(task)}
+        known = self._engine.known.get(c, self.unfit) if self.unfit else {}
+        self.unfit = {task_id for task_id, task in known.items() if self._find_own(task)}
         return sorted(self.unfit)
 
     def misplaced(self, claimed: Sequence[Run], known: Mapping[str, Task]) -> list[Run]:

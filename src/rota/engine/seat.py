@@ -32,6 +32,7 @@ class Seat(Struct, kw_only=True):
     heard_s   by that clock, when the last question was asked that the database has answered
     term      that it plans in; None where another plans, or nobody
     others    how many more nodes there were then
+    offers    the labels of each of them that carries work out itself
     is_out    they may have given it up: it starts nothing until it has come back under another id
     """
 
@@ -40,6 +41,7 @@ class Seat(Struct, kw_only=True):
     heard_s: float = 0.0
     term: int | None = None
     others: int = 0
+    offers: list[frozenset[str]] = []
     is_out: bool = False
 
     @property

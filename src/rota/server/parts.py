@@ -148,8 +148,8 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     )
     parts.tell_by(loaded)
     rota.here = Node(
-        id=engine.node, name=settings.server.node or socket.gethostname(), labels=list(settings.server.labels),
-        capacity=settings.server.max_concurrent_runs,
+        id=engine.node, name=settings.server.node or socket.gethostname(),
+        labels=[] if fleet else list(settings.server.labels), capacity=0 if fleet else settings.server.max_concurrent_runs,
     )  # fmt: skip
     if settings.server.database is not None and rota.database.dialect == "postgres":
         from rota.server.cluster import build_cluster  # here, for few servers need it

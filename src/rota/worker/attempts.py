@@ -106,13 +106,13 @@ class Attempts:
                 await self._write(partial(runs.mark_delivered, run_ids=[delivered.run_id], at=delivered.at))
 
     async def _work(self, run_id: str, fence: int, asked: asyncio.Event) -> str:
-        claim = await self._write(lambda c: self._take(c, run_id, fence))
-        if claim is None:
+        taken = await self._write(lambda c: self._take(c, run_id, fence))
+        if taken is None:
             return REFUSED
-        mirror = Mirror(self._tools.database, self._tools.logs)
+        claim, last = taken
         name = LogName(claim.task.name, claim.run.created_at, run_id)
-        await mirror.bring(name, is_over=True)
-        last = await self._write(lambda c: logchunks.find_last(c, run_id))
+        if last[0]:
+            await Mirror(self._tools.database, self._tools.logs).bring(name, is_over=True)
         shipper = Shipper(self._tools.database, self._tools.logs.paths(name), run_id, fence, self._tools.name, last)
         try:
             finished = await self._carry_out(claim, shipper, asked)
@@ -124,9 +124,12 @@ class Attempts:
         self._tools.logs.delete(name)
         return DONE
 
-    def _take(self, c: Connection, run_id: str, fence: int) -> Claim | None:
+    def _take(self, c: Connection, run_id: str, fence: int) -> tuple[Claim, tuple[int, int]] | None:
+        """With where its log has come to."""
         tools = self._tools
-        return read_claim(c, run_id) if placements.take(c, run_id, fence, tools.name, tools.clock.now()) else None
+        if not placements.take(c, run_id, fence, tools.name, tools.clock.now()):
+            return None
+        return read_claim(c, run_id), logchunks.find_last(c, run_id)
 
     async def _carry_out(self, claim: Claim, shipper: Shipper, asked: asyncio.Event) -> Finished:
         runner, run_id = self._tools.runner, claim.run.id
