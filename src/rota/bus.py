@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol, Self
 from msgspec import Struct
 
 LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "expirer", "pruner", "notifier", "membership"]
+# For other servers alone, not for watchers: the files of a run that is pruned are wherever it was carried out.
+LOG_GONE = "log.gone"
 REPLAY = 2048
 BACKLOG = 1024
 LONGEST_NUMBER = 18
@@ -83,6 +85,11 @@ class Bus:
     def publish(self, kind: str, data: dict[str, Any]) -> None:
         """Tell whoever watches, here and on the other servers."""
         self.hear(kind, data)
+        if self.outward is not None:
+            self.outward.publish(kind, data)
+
+    def tell_others(self, kind: str, data: dict[str, Any]) -> None:
+        """The same on the other servers alone."""
         if self.outward is not None:
             self.outward.publish(kind, data)
 

@@ -6,12 +6,13 @@ from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
 from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
 from tests.factories import make_new_run, make_task
 
-from rota.bus import Bus, LoopName, Watcher
+from rota.bus import LOG_GONE, Bus, LoopName, Watcher
 from rota.core.run import Run
 from rota.engine import membership
 from rota.engine.context import Engine
@@ -24,6 +25,7 @@ from rota.engine.seat import STALE_S, Deposed, Seat
 from rota.engine.settler import Settler
 from rota.engine.shared import LOOK_AGAIN, SharedLoop
 from rota.ids import Ids
+from rota.logs import LogName
 from rota.runners.ledger import ProcessLedger
 from rota.store import leadership, nodes, runs, tasks
 from rota.store.connection import Connection
@@ -62,7 +64,8 @@ class Server:
         settler = Settler(self.engine, runner, self.dispatcher)
         self.membership = Membership(self.engine, self.seat, self.beside, settler, duties)
         self.called: list[str] = []
-        self.relay = Relay(self.engine, self.beside, self.called.append)
+        self.gone: list[LogName] = []
+        self.relay = Relay(self.engine, self.beside, self.called.append, self.gone.append)
 
     async def _abandon(self) -> None:
         self.abandoned += 1
@@ -223,6 +226,8 @@ def test_notices_and_wakes_reach_the_other_servers(make: Callable[[str], Server]
                 a.bus.publish("run.started", {"run": run, "owner_id": None, "task_id": run.task_id})
             a.bus.publish("run.deleted", {"run_id": "gone", "owner_id": None})
             a.bus.publish("system.sample", {"sample": 1})
+            log_name = LogName("work", run.created_at, run.id)
+            a.bus.tell_others(LOG_GONE, {"name": msgspec.to_builtins(log_name)})
             a.bus.wake("settler")
             a.bus.wake("dispatcher")
             a.bus.wake("scheduler")  # it plans itself
@@ -235,7 +240,7 @@ def test_notices_and_wakes_reach_the_other_servers(make: Callable[[str], Server]
                 heard += await kinds_of(watcher, run)
             bringing.cancel()
         assert heard == ["run.started"] * 300 + ["run.deleted"]
-        assert b.called == ["dispatcher"]
+        assert (b.called, b.gone) == (["dispatcher"], [log_name])
         assert b.bus.signal("dispatcher").is_set() and not b.bus.signal("scheduler").is_set()
 
     play(scene())

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+import msgspec
+
 from rota.blobs import Blobs
-from rota.bus import LoopName
+from rota.bus import LOG_GONE, LoopName
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
@@ -115,7 +117,10 @@ class Pruner:
     async def _delete(self, old: Sequence[OldRun], owners: dict[str, Task], *, told: bool = False) -> None:
         """`told`: whoever watches knows already."""
         for run in old:
-            self._logs.delete(LogName(owners[run.task_id].name, run.created_at, run.id))
+            name = LogName(owners[run.task_id].name, run.created_at, run.id)
+            self._logs.delete(name)
+            if self._engine.has_others:
+                self._engine.bus.tell_others(LOG_GONE, {"name": msgspec.to_builtins(name)})
         await self._engine.write_led(lambda c: retention.delete_runs(c, [run.id for run in old]))
         for run in () if told else old:
             owner_id = run.owner_id or owners[run.task_id].owner_id

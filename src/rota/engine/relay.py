@@ -8,12 +8,13 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from rota.bus import Bus
+from rota.bus import LOG_GONE, Bus
 from rota.core.errors import RotaError
 from rota.core.notification import Notification
 from rota.core.run import Run
 from rota.core.task import Task
 from rota.engine.context import Engine
+from rota.logs import LogName
 from rota.store import notifications, runs, tasks
 from rota.store.database import Connection, Database
 from rota.store.wakeups import LONGEST_BYTES, call_out
@@ -48,10 +49,14 @@ class Relay:
     """Outward for the bus, and ears for it.
 
     on_call  is told which loop another node has woken, before ours is
+    on_gone  deletes the log of a run that is gone
     """
 
-    def __init__(self, engine: Engine, beside: Database, on_call: Callable[[str], object]) -> None:
+    def __init__(
+        self, engine: Engine, beside: Database, on_call: Callable[[str], object], on_gone: Callable[[LogName], object]
+    ) -> None:
         self._engine = engine
+        self._on_gone = on_gone
         self._beside = beside
         self._on_call = on_call
         self._wakes: set[str] = set()
@@ -122,6 +127,9 @@ class Relay:
             bus.miss()
             return
         for kind, data in told:
+            if kind == LOG_GONE:
+                self._on_gone(msgspec.convert(data["name"], LogName))
+                continue
             unpacked = {name: _unpack(value, found) for name, value in data.items()}
             if not any(value is None and data[name] is not None for name, value in unpacked.items()):
                 bus.hear(kind, unpacked)

@@ -46,7 +46,7 @@ class Cluster:
             take_over=self.take_over, adopt=parts.runner.adopt,
         )  # fmt: skip
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
-        self._relay = Relay(parts.engine, self._beside, self._hear_call)
+        self._relay = Relay(parts.engine, self._beside, self._hear_call, parts.rota.logs.delete)
         self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)
         self._tasks: list[asyncio.Task[None]] = []
 
