@@ -61,12 +61,6 @@ def link_report(c: Connection, task_id: str, report_id: str, relationship: str) 
     c.run(LINK, (task_id, report_id, relationship))
 
 
-def list_report_links(c: Connection, task_id: str) -> list[tuple[str, str]]:
-    """(report, relationship) of a task."""
-    rows = c.rows("SELECT report_id, relationship FROM report_links WHERE task_id = ? ORDER BY report_id", (task_id,))
-    return [(report_id, relationship) for report_id, relationship in rows]
-
-
 def _written(task: ProjectTask) -> tuple[object, ...]:
     return (
         task.title,

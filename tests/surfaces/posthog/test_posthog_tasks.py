@@ -10,8 +10,9 @@ from rota.core.run import Run
 from rota.core.work import Project
 from rota.ops import starts, tasks
 from rota.ops.context import Rota
-from rota.store import projecttasks, runs
+from rota.store import runs
 
+LINKS = "SELECT report_id, relationship FROM report_links WHERE task_id = ?"
 KEYS = {
     "id", "task_number", "slug", "title", "title_manually_set", "description", "origin_product", "repository",
     "github_integration", "github_user_integration", "signal_report", "json_schema", "internal", "archived", "archived_at",
@@ -207,7 +208,7 @@ def test_a_task_of_a_report_is_linked_to_it_and_seen_by_the_project(rota: Rota) 
         other = await who.owner.task(
             origin_product="signal_report", signal_report=report, signal_report_task_relationship="follow-up"
         )
-        links = await rota.database.read(lambda c: [projecttasks.list_report_links(c, task["id"]) for task in (made, other)])
+        links = await rota.database.read(lambda c: [c.rows(LINKS, (task["id"],)) for task in (made, other)])
         assert links == [[(report, "implementation")], [(report, "follow-up")]]
         assert (await who.member.get(f"/tasks/{made['id']}"))["signal_report"] == report
         await who.stranger.get(f"/tasks/{made['id']}", 403)
