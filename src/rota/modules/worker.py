@@ -79,7 +79,6 @@ class Link:
                 self._current = None
 
     def _read(self) -> None:
-        _die_with_server()
         frames = Frames()
         try:
             with suppress(OSError):
@@ -330,6 +329,7 @@ def main() -> None:
     memory_max = int(sys.argv[1])
     if memory_max:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_max, memory_max))
+    _die_with_server()  # before there is any work, which may hold the interpreter
     channel = socket.socket(fileno=CHANNEL)
     _, (starts,), _, _ = socket.recv_fds(channel, 1, 1)
     os.set_inheritable(starts, False)
