@@ -39,8 +39,11 @@ class Actor(Struct, frozen=True, kw_only=True):
             raise Forbidden(f"this needs the right {right}", hint=f"an operator grants it: rota user add --right {right}")
 
     def require_scope(self, *scopes: str) -> None:
-        """Raises Forbidden unless the actor has one of them; who has no scopes at all is not limited by any."""
-        if self.is_root or self.scopes is None or self.scopes.intersection(scopes):
+        """Raises Forbidden unless the credential has one of them, or `admin`; one that knows no scopes is not limited by any.
+
+        What its user may does not widen it.
+        """
+        if self.scopes is None or self.scopes.intersection((*scopes, "admin")):
             return
         raise Forbidden(f"this needs the scope {' or '.join(scopes)}")
 

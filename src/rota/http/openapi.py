@@ -87,7 +87,7 @@ def _success(route: Route, known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(route: Route, error: dict[str, Any]) -> dict[str, Any]:
-    statuses = {*ALWAYS, *route.errors}
+    statuses = {*ALWAYS, *route.errors, *((403,) if route.scopes else ())}
     statuses |= set(WITH_BODY) if route.body is not None else set()
     statuses |= set(WITH_QUERY) if route.query is not None else set()
     return {str(status): {"description": HTTPStatus(status).phrase, "content": error} for status in sorted(statuses)}

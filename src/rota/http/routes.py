@@ -63,6 +63,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_public   needs no key from anywhere
     most        bytes its body may have
     lenient     passes over fields of the query that it does not know
+    scopes      a key that is limited to scopes needs one of these; none where any key will do
     admit       asked before anything of the query and the body is read; raises what refuses the request
     """
 
@@ -84,6 +85,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_public: bool = False
     most: int = MAX_BODY
     lenient: bool = False
+    scopes: tuple[str, ...] = ()
     admit: Admit | None = None
 
     @cached_property
@@ -152,6 +154,8 @@ class Endpoint:
         actor = NOBODY if is_free else await self._authenticate(scope)
         if "\x00" in scope["path"]:
             raise NoSuchPath("there is nothing at this path")
+        if route.scopes and not is_free:
+            actor.require_scope(*route.scopes)
         if route.admit is not None:
             await route.admit(self._rota, actor, scope)
         headers = dict(scope["headers"])

@@ -1,5 +1,6 @@
-"""Three actors on every route: the owner, a stranger, and root; and nobody."""
+"""Three actors on every route: the owner, a stranger, and root; keys with scopes; and nobody."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ from tests.asking import SHELL, People, asked, new_run, new_task
 from tests.factories import make_notification, make_task
 
 from rota.core.actor import OPERATOR
-from rota.ops import artifacts, keys
+from rota.ops import artifacts, keys, users
 from rota.ops.artifacts import Given
 from rota.ops.context import Rota
 from rota.store import leases, notifications, tasks
@@ -175,3 +176,20 @@ def test_a_key_for_another_surface_is_no_key_here(rota: Rota) -> None:
         assert (await who.nobody.get("/v1/tasks", headers=headers)).status_code == 401
 
     asked(rota, talk)
+
+
+@pytest.mark.parametrize("right", ["task.shell", "system.root"])
+def test_a_key_with_scopes_is_good_for_what_they_name_whatever_its_user_may(rota: Rota, right: str) -> None:
+    async def ask() -> dict[str, str]:
+        await users.add_user(rota, OPERATOR, "paula", rights=[right])
+        secret = (await keys.add_key(rota, OPERATOR, "paula", "native", scopes=["tasks:read"])).secret
+        headers = {"Authorization": f"Bearer {secret}"}
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(native.app(rota)), base_url="http://r", headers=headers
+        ) as who:
+            return {route: (await send(who, route)).text for route in ROUTES if route not in OPEN}
+
+    told = asyncio.run(ask())
+    limited = {f"{route.method} {route.path}" for route in native.ROUTES if route.scopes and "tasks:read" not in route.scopes}
+    assert {route for route, text in told.items() if "this needs the scope" in text} == limited
+    assert {"POST /v1/tasks", "DELETE /v1/tasks/{id}", "POST /v1/reload", "GET /v1/runs/{id}/log"} <= limited
