@@ -1,6 +1,5 @@
 """The one call of an http task: made from templates, and its answer judged."""
 
-
 import msgspec
 from msgspec import Struct
 
