@@ -94,13 +94,28 @@ def test_what_a_key_refers_to_must_be_there(rota: Rota) -> None:
     run(users.add_user(rota, OPERATOR, "mia"))
     with pytest.raises(NotFound):
         run(keys.add_key(rota, OPERATOR, "mio", "native"))
-    for wrong in ({"kind": "nativ"}, {"kind": "native", "scopes": ["a b"]}, {"kind": "native", "project_ids": [7]}):
+    for wrong in ({"kind": "nativ"}, {"kind": "native", "scopes": ["a b"]}, {"kind": "posthog", "project_ids": [7]}):
         with pytest.raises(Invalid):
             run(keys.add_key(rota, OPERATOR, "mia", **wrong))
     with pytest.raises(Conflict):
         run(agents.add_agent(rota, OPERATOR, "mia"))
     with pytest.raises(NotFound):
         run(projects.join_project(rota, OPERATOR, 2**70, "mia"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "location"),
+    [
+        ("fylr", {"scopes": ["tasks:read"]}, "body.scopes"),
+        ("nla", {"scopes": ["tasks:read"]}, "body.scopes"),
+        ("native", {"project_ids": [1]}, "body.project_ids"),
+    ],
+)
+def test_a_limit_that_an_api_does_not_know_is_refused(rota: Rota, kind: str, limit: dict[str, Any], location: str) -> None:
+    run(users.add_user(rota, OPERATOR, "mia"))
+    with pytest.raises(Invalid) as refused:
+        run(keys.add_key(rota, OPERATOR, "mia", kind, **limit))
+    assert [problem.location for problem in refused.value.problems] == [location]
 
 
 def test_members_see_their_projects(rota: Rota) -> None:

@@ -25,7 +25,7 @@ def group() -> None:
 def add(place: Place, user: str, kind: str, scopes: tuple[str, ...], project_id: int | None) -> None:
     """Make a key and print the secret, alone and for the only time.
 
-    Without --scope and --project the key does whatever its user may.
+    Without --scope (for native and posthog) and --project (for posthog) the key does whatever its user may.
     """
     from rota.ops.keys import add_key
 

@@ -14,6 +14,9 @@ from rota.store import credentials, projects
 from rota.store.database import Connection
 
 LONGEST_SCOPE = 100
+# The APIs where such a limit means something; elsewhere a key that asks for it would be good for more than was meant.
+WITH_SCOPES: tuple[KeyKind, ...] = ("native", "posthog")
+WITH_PROJECTS: tuple[KeyKind, ...] = ("posthog",)
 
 
 class NewKey(Struct, frozen=True, kw_only=True):
@@ -40,6 +43,7 @@ async def add_key(
     """
     actor.require("system.root")
     known_kind, limits = _kind(kind), _scopes(scopes)
+    _check_limits(known_kind, limits, project_ids)
     secret, key_id, now = new_secret(PREFIXES[known_kind]), rota.ids.new(), rota.clock.now()
 
     def write(c: Connection) -> NewKey:
@@ -100,6 +104,13 @@ def _scopes(scopes: Iterable[str] | None) -> list[str] | None:
         if not (1 <= len(scope) <= LONGEST_SCOPE and scope.isprintable() and " " not in scope):
             raise Invalid.at("body.scopes", "a scope is a word such as tasks:read", scope[:LONGEST_SCOPE])
     return found
+
+
+def _check_limits(kind: KeyKind, scopes: Sequence[str] | None, project_ids: Sequence[int] | None) -> None:
+    if scopes is not None and kind not in WITH_SCOPES:
+        raise Invalid.at("body.scopes", f"keys for {kind} cannot be limited to scopes", list(scopes))
+    if project_ids is not None and kind not in WITH_PROJECTS:
+        raise Invalid.at("body.project_ids", f"keys for {kind} cannot be limited to projects", list(project_ids))
 
 
 def _check_projects(c: Connection, project_ids: Sequence[int] | None) -> None:
