@@ -16,6 +16,7 @@ from bench import (
     callbacks,
     create_tasks,
     drain,
+    fleet,
     idle,
     lateness,
     log_capture,
@@ -58,6 +59,7 @@ BENCHES: dict[str, Bench] = {
     "callbacks": callbacks.measure,
     "runwisp": runwisp.measure,
     "store": store.measure,
+    "fleet": fleet.measure,
 }
 
 
