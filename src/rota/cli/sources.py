@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from rota.config import Settings, find_file
 from rota.config.aliases import modernise_root
+from rota.config.building import build_settings
 from rota.config.document import Document, read_document
 from rota.config.findings import Findings
 from rota.config.secret import Secret
 from rota.config.setting import Setting
-from rota.config.settings import build_settings
 from rota.config.table import TABLE
 
 MASKED = "***"

@@ -6,13 +6,14 @@ from pathlib import Path
 from msgspec import Struct
 
 from rota.config.aliases import modernise_notifying, modernise_root
+from rota.config.building import build_settings
 from rota.config.declared import Declared
 from rota.config.document import Document, Table, read_document
 from rota.config.findings import Finding, Findings, in_order
 from rota.config.kinds import PATH, BadValue, list_of
 from rota.config.notify import Notifying, read_notifying
 from rota.config.providers import BUILT_IN
-from rota.config.settings import Settings, build_settings
+from rota.config.settings import Settings
 from rota.config.table import TOP
 from rota.config.unit import Unit
 from rota.config.units import declared_units, read_defaults, read_unit
