@@ -140,3 +140,23 @@ def test_connections_are_kept_for_the_next_call() -> None:
             return receiver.most_open
 
     assert ask(question) == 1
+
+
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        ("text/plain", "grün"),
+        ("text/plain; charset=UTF-8", "grün"),
+        ('text/plain; charset="latin-1"', "grÃ¼n"),
+        ("text/plain; charset=no-such", "grün"),
+        ("text/plain; charset=zlib", "grün"),
+        ("text/plain; charset=idna", "grün"),
+        ("text/plain; charset=undefined", "grün"),
+    ],
+)
+def test_a_body_is_read_in_the_charset_that_it_names_if_that_can_be(content_type: str, text: str) -> None:
+    assert Answer(200, {"content-type": content_type}, "grün".encode()).text == text
+
+
+def test_what_is_no_character_is_replaced() -> None:
+    assert Answer(200, {}, b"gr\xff").text == "gr\ufffd"

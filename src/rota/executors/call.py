@@ -1,7 +1,6 @@
 """One HTTP call as an attempt: made, logged, ended early where the run is to stop."""
 
 import asyncio
-import re
 
 from msgspec import Struct
 
@@ -19,7 +18,6 @@ LONGEST_S = 300.0
 # What says nothing of who asks. The values of all others are hidden.
 PLAIN_HEADERS = frozenset({"accept", "accept-language", "cache-control", "content-type", "idempotency-key", "user-agent"})
 HIDDEN_ANSWERS = frozenset({"set-cookie", "www-authenticate", "authentication-info"})
-_CHARSET = re.compile(r"charset=\"?([\w-]+)", re.IGNORECASE)
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -57,8 +55,7 @@ async def carry_out_call(context: Context, outgoing: Outgoing, request: Request,
 
 
 def _answered(answer: Answer, log: AgentLog, took_s: float) -> Answered:
-    kind = answer.headers.get("content-type", "")
-    text = log.mask(answer.body.decode(_charset(kind), errors="replace"))
+    text = log.mask(answer.text)
     headers = {name: "[redacted]" if name in HIDDEN_ANSWERS else log.mask(value) for name, value in answer.headers.items()}
     log.note(f"HTTP status {answer.status} after {took_s:.3f} s")
     for name, value in headers.items():
@@ -73,12 +70,3 @@ def _answered(answer: Answer, log: AgentLog, took_s: float) -> Answered:
 def _secrets_of(request: Request) -> list[str]:
     values = [value for name, value in request.headers.items() if name not in PLAIN_HEADERS]
     return [*values, *(word for value in values for word in value.split())]
-
-
-def _charset(content_type: str) -> str:
-    found = _CHARSET.search(content_type)
-    try:
-        "".encode(found[1] if found else "utf-8")
-    except LookupError:
-        return "utf-8"
-    return found[1] if found else "utf-8"

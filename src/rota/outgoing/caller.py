@@ -1,6 +1,7 @@
 """Carries out HTTP calls: the address that was checked is the one that is connected to."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 Lines = list[tuple[bytes, bytes]]
 # Where a body ends is ours to say: another word for it would let a caller hide a second request in the first.
 FRAMING = frozenset({"content-length", "transfer-encoding"})
+_CHARSET = re.compile(r"charset=\"?([\w-]+)", re.IGNORECASE)
 
 
 class Answer(Struct, frozen=True):
@@ -34,6 +36,15 @@ class Answer(Struct, frozen=True):
     headers: dict[str, str]
     body: bytes
     is_cut: bool = False
+
+    @property
+    def text(self) -> str:
+        """The body in the charset that its type names, or else in UTF-8; what is no character in it is replaced."""
+        found = _CHARSET.search(self.headers.get("content-type", ""))
+        try:
+            return self.body.decode(found[1] if found else "utf-8", errors="replace")
+        except (LookupError, UnicodeError):  # some charsets cannot replace
+            return self.body.decode("utf-8", errors="replace")
 
 
 class Failed(Exception):

@@ -1,6 +1,5 @@
 """`http.request`: one HTTP call to a target that was checked."""
 
-import re
 from typing import Any
 
 import msgspec
@@ -10,7 +9,6 @@ from rota.tools.base import BEHIND_S, Call, Tool, ToolFault
 
 MOST_BYTES = 1024 * 1024
 KEY_HEADER = "idempotency-key"
-_CHARSET = re.compile(r"charset=\"?([\w-]+)", re.IGNORECASE)
 
 INPUT = {
     "type": "object",
@@ -80,18 +78,8 @@ def _is_expected(status: int, expected: int | list[int] | None) -> bool:
 
 
 def _told(answer: Answer) -> dict[str, Any]:
-    text = answer.body.decode(_charset(answer.headers.get("content-type", "")), errors="replace")
-    told = {"status": answer.status, "headers": answer.headers, "body": text, "json": _json(answer.body)}
+    told = {"status": answer.status, "headers": answer.headers, "body": answer.text, "json": _json(answer.body)}
     return {**told, "truncated": True} if answer.is_cut else told
-
-
-def _charset(content_type: str) -> str:
-    found = _CHARSET.search(content_type)
-    try:
-        "".encode(found[1] if found else "utf-8")
-    except LookupError:
-        return "utf-8"
-    return found[1] if found else "utf-8"
 
 
 def _json(body: bytes) -> Any:
