@@ -111,6 +111,7 @@ def test_labels_timeouts_stops_and_the_log_while_it_grows(server: ServerProcess,
     make_worker("plain")
     train, slow, long = server.run("train"), server.run("slow"), server.run("long")
     server.until(lambda: server.get(f"/v1/runs/{train}")["error"] == "no worker offers gpu")
+    assert server.get("/v1/nodes")["unplaced"] == [{"why": "no worker offers gpu", "runs": 1}]
     make_worker("gpu", "--labels", "gpu,eu")
     assert server.until_state(train)["state"] == "succeeded"
     assert server.log_texts(train) == ["gpu"]

@@ -269,3 +269,13 @@ def test_a_stop_is_listed_for_its_holder_until_it_is_delivered(c: Connection) ->
     assert admission.is_stopping(c, task.id)
     runs.mark_delivered(c, [asked.id], at(2))
     assert admission.list_stops(c, "node") == []
+
+
+def test_runs_that_nobody_can_carry_out_are_counted_by_what_is_in_the_way(c: Connection) -> None:
+    task = add_task(c)
+    held = [add_run(c, task) for _ in range(3)]
+    admission.set_held(c, [run.id for run in held])
+    told = [(held[0].id, "no node offers gpu"), (held[1].id, "no node offers gpu")]
+    assert sorted(admission.mark_unplaced(c, told)) == sorted(run_id for run_id, _ in told)
+    assert admission.mark_unplaced(c, told) == []
+    assert admission.count_unplaced(c) == [("no node offers gpu", 2)]

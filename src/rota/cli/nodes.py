@@ -23,10 +23,12 @@ def command(place: Place) -> None:
         return
     rows = [_row(node) for node in found["items"]]
     show_table(("name", "address", "does", "runs", "labels", "since", "seen"), rows, empty="No nodes.")
+    for wait in found["unplaced"]:
+        click.echo(f"{wait['runs']} {'run waits' if wait['runs'] == 1 else 'runs wait'}: {wait['why']}")
 
 
 def _row(node: dict[str, Any]) -> tuple[str | None, ...]:
-    does = "plans" if node["leads"] else "carries out"
+    does = "plans" if node["leads"] else "works" if node["kind"] == "worker" else "carries out"
     runs = f"{node['busy']} of {node['capacity']}"
     return (
         node["name"], node["address"], does, runs, ", ".join(node["labels"]), moment(node["started_at"]), moment(node["seen_at"]),

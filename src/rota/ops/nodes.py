@@ -9,7 +9,7 @@ from rota.core.actor import Actor
 from rota.core.errors import Conflict
 from rota.core.run import Run
 from rota.ops.context import Rota
-from rota.store import leadership, nodes
+from rota.store import admission, leadership, nodes
 from rota.store.database import Connection
 from rota.store.nodes import Node, Seen
 
@@ -37,19 +37,25 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     seen_at: datetime
 
 
+class Unplaced(Struct, frozen=True):
+    """How many runs wait because nobody can carry them out, and why."""
+
+    why: str
+    runs: int
+
+
 class NodeList(Struct, frozen=True):
     """`term` rises each time another node begins to plan; null where nobody plans at this moment, or one server is alone."""
 
     items: list[NodeStatus]
     term: int | None
+    unplaced: list[Unplaced]
 
 
 async def list_nodes(rota: Rota, actor: Actor) -> NodeList:
     """By name; one where a server has its database to itself. Raises Forbidden without `system.root`."""
     actor.require("system.root")
-    if rota.database.dialect == "sqlite":
-        return NodeList([_alone(rota)], None)
-    return await rota.database.read(lambda c: _list(c, rota.here))
+    return await rota.database.read(lambda c: _list(c, rota))
 
 
 def find_log_elsewhere(c: Connection, rota: Rota, run: Run) -> Conflict | None:
@@ -62,9 +68,12 @@ def find_log_elsewhere(c: Connection, rota: Rota, run: Run) -> Conflict | None:
     return Conflict(f"the log of this run is on the node {name}", hint=where)
 
 
-def _list(c: Connection, here: Node | None) -> NodeList:
+def _list(c: Connection, rota: Rota) -> NodeList:
+    unplaced = [Unplaced(why, count) for why, count in admission.count_unplaced(c)]
+    if c.dialect == "sqlite":
+        return NodeList([_alone(rota)], None, unplaced)
     holder, term = leadership.find_lead(c) or (None, None)
-    return NodeList([_status(seen, holder, here) for seen in nodes.list_nodes(c)], term)
+    return NodeList([_status(seen, holder, rota.here) for seen in nodes.list_nodes(c)], term, unplaced)
 
 
 def _status(seen: Seen, holder: str | None, here: Node | None) -> NodeStatus:

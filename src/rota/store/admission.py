@@ -67,6 +67,9 @@ MARK_UNPLACED = """
     UPDATE runs SET reason = 'no_place', error = given.why
     FROM given WHERE runs.id = given.run_id AND COALESCE(runs.admission, '') = 'held'
         AND (COALESCE(runs.reason, '') <> 'no_place' OR COALESCE(runs.error, '') <> given.why) RETURNING id"""
+UNPLACED = """
+    SELECT error, COUNT(*) FROM runs WHERE admission = 'held' AND reason = 'no_place' AND error IS NOT NULL
+    GROUP BY error ORDER BY error"""
 # A refused retry keeps what its last attempt came to; an attempt that was to be resumed, and is not, has crashed.
 REFUSE = """
     WITH given (run_id, new_state, new_reason, at) AS ({values})
@@ -208,6 +211,11 @@ def set_held(c: Connection, run_ids: Sequence[str]) -> list[str]:
 def mark_unplaced(c: Connection, rows: Sequence[tuple[str, str]]) -> list[str]:
     """Say of held runs, as (run id, why), that nobody can carry them out. Returns those of which it was not said yet."""
     return [row[0] for row in c.batch(MARK_UNPLACED, "text text", rows)]
+
+
+def count_unplaced(c: Connection) -> list[tuple[str, int]]:
+    """What keeps held runs from a place, and how many of them each."""
+    return [(why, count) for why, count in c.rows(UNPLACED)]
 
 
 def refuse(c: Connection, rows: Sequence[tuple[str, State, Reason | None, datetime]]) -> list[str]:
