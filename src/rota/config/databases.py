@@ -41,9 +41,7 @@ def read_databases(root: Table) -> Iterator[NamedDatabase]:
             continue
         table.refuse_unknown(DATABASE_KEYS)
         url = read_needed(table, "url", DATABASE_URL)
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
-            table.error("the name must be 1 to 64 letters, digits, . _ or -", on_key=True)
-        elif url is not None:
+        if table.check_name(dots=True) and url is not None:
             yield NamedDatabase(name, url)
 
 

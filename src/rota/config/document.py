@@ -162,3 +162,10 @@ class Table:
                 where = (elsewhere_known or {}).get(key)
                 reason = f"is a key of {where}" if where else f"unknown key{nearest(key, allowed)}"
                 self.error(reason, key, on_key=True)
+
+    def check_name(self, *, dots: bool = False) -> bool:
+        """False, with an error, unless what the table itself is called is plain enough to be a name."""
+        is_plain = re.fullmatch(r"[A-Za-z0-9_.-]{1,64}" if dots else r"[A-Za-z0-9_-]{1,64}", str(self.path[-1])) is not None
+        if not is_plain:
+            self.error(f"the name must be 1 to 64 letters, digits, {'. ' if dots else ''}_ or -", on_key=True)
+        return is_plain

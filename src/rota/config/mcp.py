@@ -63,8 +63,7 @@ def read_servers(root: Table) -> Iterator[McpServer]:
 
 def _read_server(name: str, table: Table) -> Iterator[McpServer]:
     before = len(table.document.findings.errors)
-    if not name.replace("-", "").replace("_", "").isalnum() or len(name) > 64 or not name.isascii():
-        table.error("the name must be 1 to 64 letters, digits, _ or -", on_key=True)
+    table.check_name()
     table.refuse_unknown(SERVER_KEYS)
     values = {key: value for key, (kind, _) in SERVER_KEYS.items() if (value := table.read(key, kind)) is not None}
     if ("command" in table.values) == ("url" in table.values):

@@ -50,8 +50,7 @@ def read_providers(root: Table) -> Iterator[ProviderSettings]:
 
 def _read_provider(name: str, table: Table) -> Iterator[ProviderSettings]:
     before = len(table.document.findings.errors)
-    if not name.replace("-", "").replace("_", "").isalnum() or len(name) > 64 or not name.isascii():
-        table.error("the name must be 1 to 64 letters, digits, _ or -", on_key=True)
+    table.check_name()
     table.refuse_unknown(PROVIDER_KEYS)
     values: dict[str, Any] = {
         key: value for key, (kind, _) in PROVIDER_KEYS.items() if (value := table.read(key, kind)) is not None
