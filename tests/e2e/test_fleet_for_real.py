@@ -111,7 +111,7 @@ def test_labels_timeouts_stops_and_the_log_while_it_grows(server: ServerProcess,
     make_worker("plain")
     train, slow, long = server.run("train"), server.run("slow"), server.run("long")
     server.until(lambda: server.get(f"/v1/runs/{train}")["error"] == "no worker offers gpu")
-    assert server.get("/v1/nodes")["unplaced"] == [{"why": "no worker offers gpu", "runs": 1}]
+    assert {"why": "no worker offers gpu", "runs": 1} in server.get("/v1/nodes")["unplaced"]
     make_worker("gpu", "--labels", "gpu,eu")
     assert server.until_state(train)["state"] == "succeeded"
     assert server.log_texts(train) == ["gpu"]
@@ -132,6 +132,18 @@ def test_a_server_that_was_killed_goes_on_with_what_its_workers_do(server: Serve
     ended = server.until_state(run)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 1)
     assert server.log_texts(run) == ["one", "two"]
+
+
+def test_a_worker_ends_what_it_has_left_when_nobody_else_could(server: ServerProcess, make_worker: MakeWorker) -> None:
+    worker = make_worker("w1")
+    run = server.run("long")
+    server.until(lambda: began(server))
+    worker.kill_with_keeper()
+    assert server.pids_of(run)
+    worker.start()
+    assert server.pids_of(run) == []
+    server.post(f"/v1/runs/{run}/cancel")
+    assert server.until_state(run)["state"] == "canceled"
 
 
 def test_temporal_may_restart_while_work_goes_on(

@@ -55,6 +55,15 @@ class WorkerProcess:
         self._signal(signal.SIGKILL)
         self._wait()
 
+    def kill_with_keeper(self) -> None:
+        """And the process beside it, which would end its children."""
+        assert self._process is not None
+        pid = self._process.pid
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+            if b"rota.worker.keeper" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(child, signal.SIGKILL)
+        self.kill()
+
     def end(self) -> int | None:
         """Its exit code; None for one that does not run."""
         if not self.is_alive:
