@@ -19,6 +19,8 @@ from rota.store import copying
 from rota.store.connection import Connection
 from rota.store.database import Database, open_database, open_postgres, open_sqlite
 
+pytestmark = pytest.mark.e2e
+
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 

@@ -13,6 +13,8 @@ from rota.core.errors import Conflict, Unavailable
 from rota.store.database import Database, open_postgres, open_sqlite
 from rota.store.moved import forget_move, refuse_moved
 
+pytestmark = pytest.mark.e2e
+
 URL = "postgresql://ann:secret@db.example.org/rota"
 
 

@@ -23,6 +23,8 @@ from rota.ops.runs import wait_run
 from rota.ops.starts import start_task
 from rota.server import Source
 
+pytestmark = pytest.mark.e2e
+
 PAGE = (Path(__file__).parents[2] / "docs" / "builtin-modules.md").read_text()
 (SETTINGS,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 SHOP = """

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 from tests.asking import client, new_actor, new_key
 from tests.factories import spec
 from tests.postoffice import Mailbox, mail_server
@@ -17,6 +18,8 @@ from rota.ops import deliveries, runs, starts, tasks
 from rota.ops.context import Rota
 from rota.server import Source
 from rota.surfaces import native
+
+pytestmark = pytest.mark.e2e
 
 BOTH = Notify(mail=[Recipient(email="all@example.com"), Recipient(email="bad@example.com", problems_only=True)])
 

@@ -34,6 +34,8 @@ from rota.store.leadership import Lead
 from rota.store.nodes import Node
 from rota.vitals import Vitals
 
+pytestmark = pytest.mark.e2e
+
 SCHEMA = "several"
 
 

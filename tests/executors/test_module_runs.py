@@ -9,6 +9,8 @@ from tests.module_workbench import Result, Workshop, at_work
 
 from rota.store import modulestate, runs
 
+pytestmark = pytest.mark.e2e
+
 TALKS = """
 @rota.module
 def talks(ctx, who: str = "you", times: int = 1):

@@ -12,6 +12,8 @@ from rota.core.outcome import StopCause
 from rota.core.policy import LogLimit, Stop
 from rota.process.table import find_process, find_variable, list_processes
 
+pytestmark = pytest.mark.e2e
+
 COOPERATES = """
 @rota.module
 def sleeps(ctx):

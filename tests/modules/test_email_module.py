@@ -12,6 +12,8 @@ from rota.core.errors import Conflict, Forbidden, Invalid, Unavailable
 from rota.modules.builtin.checks import check_mail
 from rota.modules.builtin.email_report import email_report
 
+pytestmark = pytest.mark.e2e
+
 MAILER = {"host": "127.0.0.1", "tls": "none", "from": "rota@example.com", "to": ["ops@example.com"]}
 
 

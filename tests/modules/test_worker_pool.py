@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.module_workbench import Workshop, at_work
 
+pytestmark = pytest.mark.e2e
+
 TEXT = """
 @rota.module
 def who(ctx, wait: float = 0.0):

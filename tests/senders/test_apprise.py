@@ -15,6 +15,8 @@ from rota.config import Secret
 from rota.core.delivery import Sent
 from rota.senders import ENDPOINTS, AppriseSender, Parcel
 
+pytestmark = pytest.mark.e2e
+
 T = TypeVar("T")
 PARCEL = Parcel(
     id="d1", title="dump failed", text="exit code 4, after 31 s\n\nlast <line> & *more*", body=b"{}", severity="error"

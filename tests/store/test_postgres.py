@@ -13,6 +13,8 @@ from rota.store.connection import Connection
 from rota.store.database import Database, open_postgres
 from rota.store.postgres import Use
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:

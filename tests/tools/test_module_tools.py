@@ -10,6 +10,8 @@ from tests.pipeline_workbench import Bench
 from rota.modules.catalogue import Catalogue
 from rota.tools.module import ModuleTools
 
+pytestmark = pytest.mark.e2e
+
 TEXT = """
 import os, rota
 from typing import Annotated, Literal

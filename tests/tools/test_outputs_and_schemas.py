@@ -7,6 +7,8 @@ import pytest
 from rota.tools import misfit
 from rota.tools.misfit import TOO_LONG, find_misfit
 
+pytestmark = pytest.mark.e2e
+
 BOMB: dict[str, Any] = {"$defs": {"a0": {"type": "integer"}}, "$ref": "#/$defs/a40"}
 for number in range(40):
     below = {"$ref": f"#/$defs/a{number}"}

@@ -6,6 +6,8 @@ import pytest
 from tests.modules.record_tables import SQLITE, Collection
 from tests.surfaces.fylr.users_asking import PAST, asked, served
 
+pytestmark = pytest.mark.e2e
+
 SETTINGS = """
 [records]
 url = "sqlite:///{folder}/collection.db"

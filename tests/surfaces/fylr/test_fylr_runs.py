@@ -6,12 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.postoffice import mail_server
 from tests.surfaces.fylr.users_asking import PAST, People, User, asked_on, served, until
 
 from rota.core.actor import OPERATOR
 from rota.ops import deliveries, runs
 from rota.server import Source
+
+pytestmark = pytest.mark.e2e
 
 
 def stamp(moment: datetime) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.surfaces.mcp.speaking import PIPELINE, Assistant, over_http, served, until
 
+pytestmark = pytest.mark.e2e
+
 
 async def carried_out(assistant: Assistant, task: str, **params: Any) -> dict[str, Any]:
     """A run that has ended."""

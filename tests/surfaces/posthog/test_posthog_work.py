@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.receivers import answer, receiving
 from tests.running import running
 from tests.surfaces.posthog.projects_asking import Client, People, people
@@ -14,6 +15,8 @@ from tests.surfaces.posthog.test_posthog_runs import at, new_run
 
 from rota.ops.context import Rota
 from rota.server import Source
+
+pytestmark = pytest.mark.e2e
 
 SCHEMA = {"type": "object", "required": ["said"]}
 
