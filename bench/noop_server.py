@@ -12,7 +12,7 @@ from pathlib import Path
 from rota.cli import main as command_line
 from rota.core.outcome import Outcome
 from rota.executors import Context, Executor
-from rota.server import parts
+from rota.server import workshop
 
 late_s: list[float] = []
 DONE = Outcome(state="succeeded", exit_code=0)
@@ -41,6 +41,6 @@ def write_report() -> None:
 
 
 if __name__ == "__main__":
-    parts.build_executors = build_executors  # type: ignore[attr-defined]
+    workshop.build_executors = build_executors  # type: ignore[attr-defined]
     atexit.register(write_report)
     command_line()
