@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from rota.providers.base import Asked, Completion, ProviderFault, ToolUse, Turn
 from rota.providers.events import Event
-from rota.providers.patience import patiently
+from rota.providers.remote import Remote
 from rota.providers.wire import Wire, told
 
 BASE_URL = "https://api.anthropic.com"
@@ -15,16 +15,9 @@ VERSION = "2023-06-01"
 PASSING = frozenset({"overloaded_error", "api_error", "rate_limit_error", "timeout_error"})
 
 
-class Anthropic:
-    def __init__(self, wire: Wire, model: str | None = None) -> None:
-        self.name = wire.name
-        self.model = model
-        self.keys: Sequence[str] = [wire.api_key] if wire.api_key else []
-        self._wire = wire
-
+class Anthropic(Remote):
     async def complete(self, asked: Asked) -> Completion:
-        wire = self._wire
-        return await patiently(asked, lambda: self._attempt(asked), wire.max_retries, first_wait_s=wire.first_wait_s)
+        return await self._patiently(asked, lambda: self._attempt(asked))
 
     async def _attempt(self, asked: Asked) -> Completion:
         headers = {"x-api-key": asked.apikey or self._wire.api_key, "anthropic-version": VERSION}

@@ -1,28 +1,21 @@
 """Chat completions as OpenAI has them, and many others after it; streamed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from rota.providers.base import Asked, Completion, ToolUse, Turn
-from rota.providers.patience import patiently
+from rota.providers.remote import Remote
 from rota.providers.wire import Wire, told
 
 BASE_URL = "https://api.openai.com/v1"
 
 
-class OpenAI:
-    def __init__(self, wire: Wire, model: str | None = None) -> None:
-        self.name = wire.name
-        self.model = model
-        self.keys: Sequence[str] = [wire.api_key] if wire.api_key else []
-        self._wire = wire
-
+class OpenAI(Remote):
     async def complete(self, asked: Asked) -> Completion:
-        wire = self._wire
-        return await patiently(asked, lambda: self._attempt(asked), wire.max_retries, first_wait_s=wire.first_wait_s)
+        return await self._patiently(asked, lambda: self._attempt(asked))
 
     async def _attempt(self, asked: Asked) -> Completion:
         key = asked.apikey or self._wire.api_key

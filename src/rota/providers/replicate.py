@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rota.providers.base import Asked, Completion, ProviderFault
-from rota.providers.patience import patiently
+from rota.providers.remote import Remote
 from rota.providers.wire import Wire, told
 
 BASE_URL = "https://api.replicate.com"
@@ -21,14 +21,11 @@ ID = re.compile(r"[\w-]+", re.ASCII)
 OVER = frozenset({"succeeded", "failed", "canceled", "aborted"})
 
 
-class Replicate:
+class Replicate(Remote):
     """`look_s`: how long it waits before it first looks again; each further wait is half as long again."""
 
     def __init__(self, wire: Wire, model: str | None = None, *, look_s: float = LOOK_S) -> None:
-        self.name = wire.name
-        self.model = model
-        self.keys: Sequence[str] = [wire.api_key] if wire.api_key else []
-        self._wire = wire
+        super().__init__(wire, model)
         self._look_s = look_s
 
     async def complete(self, asked: Asked) -> Completion:
@@ -38,7 +35,7 @@ class Replicate:
             raise self._wire.fault("a model is owner/name, owner/name:version, or a version")
         wire = self._wire
         headers = {"authorization": f"Bearer {asked.apikey or wire.api_key}"}
-        prediction = await patiently(asked, lambda: self._begin(asked, headers), wire.max_retries, first_wait_s=wire.first_wait_s)
+        prediction = await self._patiently(asked, lambda: self._begin(asked, headers))
         try:
             async with asyncio.timeout(wire.timeout_s):
                 return await self._follow(asked, headers, prediction)
@@ -73,7 +70,7 @@ class Replicate:
         async def look() -> dict[str, Any]:
             return self._checked(await wire.ask_json("GET", _path(prediction_id), headers))
 
-        return await patiently(asked, look, wire.max_retries, first_wait_s=wire.first_wait_s)
+        return await self._patiently(asked, look)
 
     def _checked(self, prediction: Any) -> dict[str, Any]:
         if not isinstance(prediction, dict) or not ID.fullmatch(str(prediction.get("id"))) or not prediction.get("status"):
