@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.temporal_server import run_temporal
 from tests.postgres_server import run_server
+from tests.temporal_server import run_temporal
 
 from bench.figure import Figure, figure, percentile
 from bench.scratch import new_data, new_folder

@@ -2,13 +2,13 @@
 
 import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests import under
 from tests.depth import examples
-from tests.postgres_server import run_server
+from tests.temporal_server import TemporalServer
 
 from rota.store.database import open_postgres
 
@@ -33,6 +33,18 @@ def pytest_collection_finish() -> None:
     gc.freeze()  # what was imported and collected stays to the end
 
 
+def pytest_unconfigure() -> None:
+    under.stop_servers()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is of the embedded form alone has nothing to say with PostgreSQL and Temporal under it."""
+    if under.scale:
+        left_out = [item for item in items if item.get_closest_marker("embedded")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("embedded")]
+
+
 def _is_roomy(folder: Path) -> bool:
     """Whether tests can keep their files there, and start scripts of theirs."""
     told = os.statvfs(folder)
@@ -40,10 +52,15 @@ def _is_roomy(folder: Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_url() -> str:
     """The URL of a PostgreSQL server that lives as long as the test session. Work in a schema of your own."""
-    with run_server() as server:
-        yield server.url
+    return under.postgres_url()
+
+
+@pytest.fixture(scope="session")
+def temporal() -> TemporalServer:
+    """A Temporal server that lives as long as the test session. Work with a task queue of your own."""
+    return under.temporal()
 
 
 @pytest.fixture(scope="session")

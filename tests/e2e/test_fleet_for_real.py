@@ -15,8 +15,8 @@ import pytest
 from tests.e2e.conftest import MakeServer
 from tests.e2e.forker import Forker
 from tests.e2e.server_process import ServerProcess
-from tests.e2e.temporal_server import TemporalServer, run_temporal
 from tests.e2e.worker_process import WorkerProcess
+from tests.temporal_server import TemporalServer
 
 pytestmark = pytest.mark.e2e
 
@@ -45,12 +45,6 @@ run = 'echo $WORKER'
 runs_on = ["gpu"]
 """
 MakeWorker = Callable[..., WorkerProcess]
-
-
-@pytest.fixture(scope="session")
-def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    with run_temporal(tmp_path_factory.mktemp("temporal")) as server:
-        yield server
 
 
 @pytest.fixture
