@@ -56,6 +56,11 @@ def test_a_duration_may_have_bounds() -> None:
         duration(positive=True).parse("0s")
     with pytest.raises(BadValue, match="not be longer than 24h"):
         duration(most_s=86_400).parse("25h")
+    with pytest.raises(BadValue, match="not be shorter than 4s"):
+        duration(least_s=4).parse("3.9s")
+    with pytest.raises(BadValue, match="not be longer than 10m"):
+        duration(least_s=4, most_s=600).parse("601s")
+    assert duration(least_s=4, most_s=600).name == "duration ≥ 4s ≤ 10m"
 
 
 @pytest.mark.parametrize(

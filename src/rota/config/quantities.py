@@ -52,13 +52,15 @@ def _spelling(text: str) -> str:
     return f'; write "{words[1]}{"ms" if unit == "milli" else unit}"'
 
 
-def duration(*, positive: bool = False, most_s: float = LONGEST_S) -> Kind:
-    """A duration in seconds, 0 only if it need not be positive, at most `most_s`."""
+def duration(*, positive: bool = False, least_s: float = 0.0, most_s: float = LONGEST_S) -> Kind:
+    """A duration in seconds, 0 only if it need not be positive, from `least_s` to `most_s`."""
 
     def check(text: str) -> float:
         seconds = duration_s(text)
         if positive and seconds == 0:
             raise BadValue("must be longer than 0")
+        if seconds < least_s:
+            raise BadValue(f"must not be shorter than {_limit(least_s)}")
         if seconds > most_s:
             raise BadValue(f"must not be longer than {_limit(most_s)}")
         return seconds
@@ -70,7 +72,8 @@ def duration(*, positive: bool = False, most_s: float = LONGEST_S) -> Kind:
             raise BadValue(f"must be a duration in quotes such as 300ms, 5s or 1h30m, not {said_as(value)}{hint}")
         return check(value)
 
-    return Kind("duration" + (" > 0" if positive else "") + (f" ≤ {_limit(most_s)}" if most_s < LONGEST_S else ""), parse, check)
+    least = f" ≥ {_limit(least_s)}" if least_s else " > 0" if positive else ""
+    return Kind("duration" + least + (f" ≤ {_limit(most_s)}" if most_s < LONGEST_S else ""), parse, check)
 
 
 def seconds(*, positive: bool = False, most_s: float = LONGEST_S) -> Kind:
@@ -85,7 +88,10 @@ def seconds(*, positive: bool = False, most_s: float = LONGEST_S) -> Kind:
 
 
 def _limit(seconds: float) -> str:
-    return "100 years" if seconds == LONGEST_S else f"{seconds / 3600:g}h"
+    if seconds == LONGEST_S:
+        return "100 years"
+    unit, size_s = next(each for each in (("h", 3600), ("m", 60), ("s", 1)) if seconds >= each[1])
+    return f"{seconds / size_s:g}{unit}"
 
 
 def size_bytes(text: str) -> int:

@@ -63,6 +63,14 @@ SERVING = (
     ),
     Setting(
         "server",
+        "lost_after",
+        duration(least_s=4, most_s=600),
+        "8s",
+        "Others may take what this server, or worker, carries out when it was silent for so long. It ends it after 3/4 of that.",
+        ("ROTA_LOST_AFTER",),
+    ),
+    Setting(
+        "server",
         "trust_proxy",
         list_of(NETWORK),
         "",

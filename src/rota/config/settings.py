@@ -16,12 +16,15 @@ from rota.config.zone import TimezoneSource
 
 
 class Server(Struct, frozen=True, kw_only=True):
+    """`lost_after` is seconds."""
+
     listen: str
     data: Path
     database: Secret | None
     max_concurrent_runs: int
     labels: tuple[str, ...]
     node: str | None
+    lost_after: float
     trust_proxy: tuple[str, ...]
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["auto", "text", "json"]
