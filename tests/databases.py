@@ -1,22 +1,43 @@
-"""Migrated databases that cost tests little."""
+"""Migrated databases that cost tests little, of whichever kind is to be under them."""
 
 from functools import cache
+from pathlib import Path
 
-from rota.store.database import Database
+from tests import under
+
+from rota.store.database import Database, open_sqlite
 from rota.store.migrate import migrate
 from rota.store.sqlite import MEMORY, SqliteDriver
 from rota.store.tables import TABLES
 
+FILE = "rota.db"
 # One message for PostgreSQL, and for tables this small far cheaper than TRUNCATE, which makes new files.
 EMPTY = f"DO $$ BEGIN {' '.join(f'DELETE FROM {table};' for table in reversed(TABLES) if table != 'migrations')} END $$"
 
 
 def open_memory() -> Database:
-    """Like `open_sqlite(":memory:", threads=False)`, whose migrations take most of the time of a short test."""
+    """Like `open_sqlite(":memory:", threads=False)`, whose migrations take most of the time of a short test.
+
+    Or an empty schema of PostgreSQL, which is gone likewise when it is closed.
+    """
+    if under.scale:
+        from tests.schemas import Lent
+
+        return Lent()
     driver = SqliteDriver(MEMORY)
     c = driver.connect()
     c.raw.deserialize(_migrated())
     return Database(driver, c, threads=False)
+
+
+def open_kept(folder: Path) -> Database:
+    """One that is found as it was left when it is opened again: a file in the folder, or the folder's schema."""
+    if under.scale:
+        from tests.schemas import lend_to
+
+        driver = lend_to(folder).driver
+        return Database(driver, driver.connect())
+    return open_sqlite(folder / FILE)
 
 
 @cache

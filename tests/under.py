@@ -4,6 +4,7 @@ The servers are those of the test session: each starts when it is first asked fo
 """
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,11 @@ def temporal() -> TemporalServer:
     """Work with a task queue of your own."""
     folder = TemporaryDirectory(prefix="rota-temporal-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
     return _servers.enter_context(run_temporal(Path(_servers.enter_context(folder))))
+
+
+def at_end(close: Callable[[], object]) -> None:
+    """Before the servers that are there by now are stopped."""
+    _servers.callback(close)
 
 
 def stop_servers() -> None:

@@ -12,23 +12,41 @@ from rota.core.event import end_topics
 from rota.core.schedule import Schedule, compile_schedule
 from rota.core.states import ENDED, NEXT, REFUSED
 from rota.core.task import Task
-from rota.store.database import Connection
+from rota.store.database import Connection, Dialect
 from rota.store.moments import from_us, to_us
 from rota.store.tables import TABLES
 
 # Work that could be done and is not, this long after the last fault, is stuck.
 STUCK_S = 120.0
 _COLUMNS = [name for name in TABLES["runs"] if name != "reason"]
-_CHANGED = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in _COLUMNS)
 # Every change of a run and of a task's status is seen, also those inside one transaction.
-WATCH = (
-    "CREATE TEMP TABLE changes (run_id, old_state, new_state, old_fence, new_fence, was_ended, changed, old_reason, new_reason)",
-    f"""CREATE TEMP TRIGGER watch_runs AFTER UPDATE ON runs BEGIN INSERT INTO changes VALUES (
-        OLD.id, OLD.state, NEW.state, OLD.fence, NEW.fence, OLD.ended_at IS NOT NULL, {_CHANGED}, OLD.reason, NEW.reason); END""",
-    "CREATE TEMP TABLE resumed (task_id)",
-    """CREATE TEMP TRIGGER watch_tasks AFTER UPDATE OF status ON tasks WHEN OLD.status = 'paused' AND NEW.status = 'active'
-        BEGIN INSERT INTO resumed VALUES (NEW.id); END""",
-)
+_SEEN = """
+    id TEXT, old_state TEXT, new_state TEXT, old_fence BIGINT, new_fence BIGINT, was_ended BOOLEAN, changed BOOLEAN,
+    old_reason TEXT, new_reason TEXT"""
+_CHANGED = " OR ".join(f"OLD.{name} {{differs}} NEW.{name}" for name in _COLUMNS)
+_INSERT = f"""
+    INSERT INTO changes VALUES (OLD.id, OLD.state, NEW.state, OLD.fence, NEW.fence, OLD.ended_at IS NOT NULL, {_CHANGED},
+        OLD.reason, NEW.reason);"""
+_INSERT_TASK = "INSERT INTO resumed VALUES (NEW.id);"
+_RESUMED = "OLD.status = 'paused' AND NEW.status = 'active'"
+_TABLES = (f"CREATE TEMP TABLE changes ({_SEEN})", "CREATE TEMP TABLE resumed (task_id TEXT)")
+WATCH: dict[Dialect, tuple[str, ...]] = {
+    "sqlite": (
+        *_TABLES,
+        f"CREATE TEMP TRIGGER watch_runs AFTER UPDATE ON runs BEGIN {_INSERT.format(differs='IS NOT')} END",
+        f"CREATE TEMP TRIGGER watch_tasks AFTER UPDATE OF status ON tasks WHEN {_RESUMED} BEGIN {_INSERT_TASK} END",
+    ),
+    "postgres": (
+        *_TABLES,
+        *(
+            f"CREATE FUNCTION pg_temp.{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert} RETURN NULL; END $$"
+            for name, insert in (("runs", _INSERT.format(differs="IS DISTINCT FROM")), ("tasks", _INSERT_TASK))
+        ),
+        "CREATE TRIGGER watch_runs AFTER UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION pg_temp.runs()",
+        f"""CREATE TRIGGER watch_tasks AFTER UPDATE OF status ON tasks FOR EACH ROW WHEN ({_RESUMED})
+            EXECUTE FUNCTION pg_temp.tasks()""",
+    ),
+}
 RUNNING = "SELECT id, task_id, fence, concurrency_key, stop_cause, instance FROM runs WHERE state = 'running'"
 PENDING = "SELECT id, task_id, admission, due_at, concurrency_key, instance FROM runs WHERE state = 'pending'"
 CURSORS = "SELECT id, cursor_at FROM tasks WHERE status = 'active'"
@@ -68,7 +86,7 @@ class Checker:
         self._started: set[tuple[str, int]] = set()
         self.transitions: Counter[tuple[str, str]] = Counter()
         world.machine.on_start = self.starts
-        world.database.run(lambda c: [c.run(statement) for statement in WATCH])
+        world.database.run(lambda c: [c.run(statement) for statement in WATCH[c.dialect]])
 
     def starts(self, process: Process) -> None:
         """A process begins: nothing on the machine may be in its way, whoever started that."""

@@ -23,7 +23,9 @@ from rota.store.postgres import PostgresDriver
 T = TypeVar("T")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(
+    params=[pytest.param("sqlite", marks=pytest.mark.embedded("the other one is PostgreSQL in any case")), "postgres"]
+)
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """Crashes are tested on both. Functions run at once, in this thread."""
     if request.param == "sqlite":

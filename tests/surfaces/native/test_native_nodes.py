@@ -1,11 +1,13 @@
 """GET /v1/nodes where a server has its database to itself. Several of them: tests/e2e/test_several_nodes.py."""
 
+import pytest
 from tests.asking import People, asked
 
 from rota.ops.context import Rota
 from rota.store.nodes import Node
 
 
+@pytest.mark.embedded("a server on PostgreSQL is never alone: it is a node among others")
 def test_a_server_alone_is_one_node_that_plans(rota: Rota) -> None:
     rota.here = Node(id="1", name="machine", labels=["gpu"], capacity=8)
     rota.vitals.running = 3
