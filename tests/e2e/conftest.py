@@ -5,17 +5,14 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psycopg
 import pytest
+from tests import under
 from tests.e2e.forker import Forker
+from tests.e2e.lent_databases import LentDatabases
+from tests.e2e.scaled_server import ScaledServer
 from tests.e2e.server_process import ServerProcess
 
 MakeServer = Callable[..., ServerProcess]
-# Connections of a server that was killed, which PostgreSQL may not have noticed yet.
-OTHERS_OUT = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
-EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
 
 
 @pytest.fixture(scope="session")
@@ -24,21 +21,29 @@ def forker() -> Iterator[Forker]:
         yield forker
 
 
+@pytest.fixture(scope="session")
+def lent_databases() -> LentDatabases:
+    return LentDatabases()
+
+
 @pytest.fixture
-def make_server(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
+def make_server(forker: Forker, lent_databases: LentDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
     """`make_server(settings, …)`; nothing is started yet."""
     with ExitStack() as stack:
 
         def make(settings: str, **rest: object) -> ServerProcess:
-            return stack.enter_context(_server(forker, tmp_path_factory.getbasetemp(), settings, **rest))
+            kind: type[ServerProcess] = ServerProcess
+            if under.scale and not rest.get("database"):
+                kind, rest = ScaledServer, {**rest, "database": stack.enter_context(lent_databases.lend())}
+            return stack.enter_context(_server(kind, forker, tmp_path_factory.getbasetemp(), settings, **rest))
 
         yield make
 
 
 @contextmanager
-def _server(forker: Forker, place: Path, settings: str, **rest: object) -> Iterator[ServerProcess]:
+def _server(kind: type[ServerProcess], forker: Forker, place: Path, settings: str, **rest: object) -> Iterator[ServerProcess]:
     with TemporaryDirectory(dir=place, prefix="e2e-", ignore_cleanup_errors=True) as folder:
-        server = ServerProcess(forker, Path(folder), settings, **rest)  # type: ignore[arg-type]
+        server = kind(forker, Path(folder), settings, **rest)  # type: ignore[arg-type]
         try:
             yield server
         finally:
@@ -46,21 +51,11 @@ def _server(forker: Forker, place: Path, settings: str, **rest: object) -> Itera
         assert wrong == [], server.own_log()
 
 
-@pytest.fixture(scope="session")
-def postgres_database_url(postgres_url: str) -> str:
-    """One database for all tests: to drop one costs a second."""
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE e2e")
-    return postgres_url.replace("/postgres?", "/e2e?")
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """What `--database` is given: None for SQLite, else the URL of an empty database."""
-    if request.param == "sqlite":
+@pytest.fixture(params=["scale"] if under.scale else ["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, lent_databases: LentDatabases) -> Iterator[str | None]:
+    """What `--database` is given: the URL of an empty database; None for SQLite, or where each server has one of its own."""
+    if request.param != "postgres":
         yield None
         return
-    with psycopg.connect(request.getfixturevalue("postgres_database_url"), autocommit=True) as admin:
-        admin.execute(OTHERS_OUT)
-        admin.execute(EMPTY)
-        yield request.getfixturevalue("postgres_database_url")
+    with lent_databases.lend() as url:
+        yield url

@@ -14,13 +14,15 @@ import signal
 import socket
 from typing import Any
 
+from tests import under
 from tests.e2e.crash_points import POINTS
 
 import rota.main
 from rota.cli import root
 
 # What servers load only when they need it, and all of these do.
-LATER = ("httptools", "psycopg", "rota.store.postgres", "uvicorn.protocols.http.httptools_impl", "uvloop")
+LATER = ["httptools", "psycopg", "rota.store.postgres", "uvicorn.protocols.http.httptools_impl", "uvloop"]
+FOR_SCALE = ["rota.server.cluster", "rota.server.fleet", "rota.worker.worker", "temporalio.client", "temporalio.worker"]
 PR_SET_PDEATHSIG = 1
 MOST_BYTES = 100_000
 
@@ -82,7 +84,7 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    for name in LATER:
+    for name in [*LATER, *(FOR_SCALE if under.scale else [])]:
         importlib.import_module(name)
     assert rota.main
     gc.collect()

@@ -92,6 +92,10 @@ class ServerProcess:
         self.signal(signal.SIGKILL)
         self.wait()
 
+    def kill_with_worker(self) -> None:
+        """kill -9 of whoever carries its runs out, too."""
+        self.kill()
+
     def stop(self) -> int:
         self.signal(signal.SIGTERM)
         return self.wait()
@@ -114,6 +118,11 @@ class ServerProcess:
         """The options that tell a command of this server."""
         database = ["--database", self._database] if self._database else []
         return ["--config", str(self.config), "--data", str(self.data), *database]
+
+    @property
+    def work_data(self) -> Path:
+        """The data directory of whoever carries its runs out."""
+        return self.data
 
     @property
     def environ(self) -> dict[str, str]:

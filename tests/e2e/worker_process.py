@@ -23,16 +23,25 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Returns when it takes work."""
-        assert self._process is None
+        self.launch()
+        until(lambda: self.has_greeted or not self.is_alive, self.own_log)
+        assert self.is_alive, self.own_log()
+
+    def launch(self, crash_at: str | None = None, nth: int = 1) -> None:
+        """Start it, whatever becomes of it. With `crash_at` it dies at the nth moment of that name."""
+        assert not self.is_alive
         self._out.write_bytes(b"")
         place = [word if word != str(self._server.data) else str(self.data) for word in self._server.place]
         environ = self._server.environ | {"WORKER": self.folder.name}
         self._process = self._forker.fork(
-            words=["worker", *place, *self._words], environ=environ, folder=str(self.folder), out=str(self._out),
-            err=str(self._err), crash_at=None, nth=1,
+            words=["worker", *place, *self._words], environ=environ, folder=str(self._server.folder), out=str(self._out),
+            err=str(self._err), crash_at=crash_at, nth=nth,
         )  # fmt: skip
-        until(lambda: "rota worker" in self._out.read_text() or not self.is_alive, self.own_log)
-        assert self.is_alive, self.own_log()
+
+    @property
+    def has_greeted(self) -> bool:
+        """Whether it takes work, or did before it died."""
+        return "rota worker" in self._out.read_text()
 
     @property
     def data(self) -> Path:
@@ -40,7 +49,12 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self.code is None
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, once it has ended by itself."""
+        return self._process.poll() if self._process else None
 
     def own_log(self) -> str:
         return self._err.read_text() if self._err.exists() else ""
@@ -83,4 +97,4 @@ class WorkerProcess:
 
     def _signal(self, number: int) -> None:
         assert self._process is not None
-        os.kill(self._process.pid, number)
+        self._process.send_signal(number)
