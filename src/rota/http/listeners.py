@@ -22,6 +22,8 @@ from rota.http.room import Room
 BACKLOG = 2048
 # Streams that are still open when the server stops are cut after this; their readers resume elsewhere.
 LAST_WORDS_S = 1
+# How often a server that stops looks whether the last answer is out; uvicorn looks every tenth of a second, and not at once.
+LOOK_S = 0.002
 
 
 class _State(ServerState):
@@ -50,6 +52,21 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         self.should_exit = True
         self._stopping.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in, and give those who are answered their time."""
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
+        await asyncio.sleep(LOOK_S)  # whoever was let in last is known by then
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110  two plain sets of uvicorn
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
