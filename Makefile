@@ -1,5 +1,7 @@
 # Everything is done from here; `make` alone says what there is.
 PYTHON ?= python3
+# Otherwise each process of the tests would compile again what others have compiled.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run-installed
