@@ -61,6 +61,14 @@ def _is_roomy(folder: Path) -> bool:
     return told.f_bavail * told.f_frsize > ENOUGH_BYTES and not told.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cheap_passwords() -> None:
+    """What tests log in with is worth nothing."""
+    from rota.ops import passwords
+
+    passwords.COST = passwords.Cost(rounds=1, memory_kib=8)
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
     """The URL of a PostgreSQL server that lives as long as the test session. Work in a schema of your own."""

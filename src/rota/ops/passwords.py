@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
 from rota.ops.context import Rota
 from rota.store import users
 from rota.store.users import User
@@ -17,12 +19,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LONGEST_PASSWORD = 1024
-# OWASP's least for Argon2id. About as slow as the scrypt of older versions, so that the time of an answer tells neither apart.
-ROUNDS, MEMORY_KIB, LANES = 2, 19_456, 1
-# What an unknown name is checked against, so that it takes as long as a known one.
-NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+# The password of nobody.
+NO_SALT, NO_HASH = "A" * 22, "A" * 43
 # Each takes a core, and 19 MiB, for a twentieth of a second: more of them wait, and hold nobody up who asks something else.
 _threads = ThreadPoolExecutor(2, "password")
+
+
+class Cost(Struct, frozen=True):
+    """What it takes to hash a password once.
+
+    OWASP's least for Argon2id. About as slow as the scrypt of older versions, so that the time of an answer tells neither apart.
+    """
+
+    rounds: int = 2
+    memory_kib: int = 19_456
+    lanes: int = 1
+
+
+COST = Cost()
 
 
 async def hash_in_thread(password: str) -> str:
@@ -34,7 +48,7 @@ async def has_password(rota: Rota, user: User | None, password: str) -> bool:
 
     One that was kept in an older form is kept anew, unless it was changed meanwhile.
     """
-    stored = user.password_hash if user and user.password_hash else NOBODY
+    stored = user.password_hash if user and user.password_hash else hash_of_nobody()
     given = password[:LONGEST_PASSWORD]
     is_right = await _in_thread(lambda: verify_password(given, stored))
     if user is None or not is_right:
@@ -48,6 +62,11 @@ async def has_password(rota: Rota, user: User | None, password: str) -> bool:
 def hash_password(password: str) -> str:
     """`$argon2id$v=19$m=…,t=…,p=…$<salt>$<hash>`. Takes some 40 ms, so never call it on an event loop."""
     return _hasher().hash(_bytes_of(password))
+
+
+def hash_of_nobody() -> str:
+    """What an unknown name is checked against, so that it takes as long as a known one."""
+    return f"$argon2id$v=19$m={COST.memory_kib},t={COST.rounds},p={COST.lanes}${NO_SALT}${NO_HASH}"
 
 
 def verify_password(password: str, stored: str) -> bool:
@@ -67,7 +86,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
 def _hasher() -> "PasswordHasher":
     from argon2 import PasswordHasher
 
-    return PasswordHasher(time_cost=ROUNDS, memory_cost=MEMORY_KIB, parallelism=LANES)
+    return PasswordHasher(time_cost=COST.rounds, memory_cost=COST.memory_kib, parallelism=COST.lanes)
 
 
 def _is_argon2(password: str, stored: str) -> bool:
