@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, closing, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,7 @@ from tests.factories import make_new_run, make_task
 
 from rota.bus import LOG_GONE, Bus, LoopName, Watcher
 from rota.core.run import Run
+from rota.core.silence import Silence
 from rota.engine import membership
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
@@ -21,7 +22,7 @@ from rota.engine.known import KnownTasks
 from rota.engine.loop import Tick
 from rota.engine.membership import Duties, Membership
 from rota.engine.relay import Relay
-from rota.engine.seat import STALE_S, Deposed, Seat
+from rota.engine.seat import ALONE, Deposed, Seat
 from rota.engine.settler import Settler
 from rota.engine.shared import LOOK_AGAIN, SharedLoop
 from rota.ids import Ids
@@ -37,13 +38,14 @@ from rota.vitals import Vitals
 pytestmark = pytest.mark.e2e
 
 SCHEMA = "several"
+HOLD_S = Silence().hold_s
 
 
 class Server:
     """What a server has that shares its database, with a steady clock that is moved by hand."""
 
     def __init__(self, url: str, folder: Path, name: str, stack: ExitStack) -> None:
-        self.clock, self.steady_s = VirtualClock(), 100.0
+        self.clock, self.steady_s = VirtualClock(datetime.now(UTC)), 100.0
         self.database: Database = stack.enter_context(closing(open_postgres(url, schema=SCHEMA)))
         self.beside: Database = stack.enter_context(closing(open_beside(url, SCHEMA)))
         self.ids = Ids(self.clock)
@@ -165,12 +167,13 @@ def test_a_node_that_hears_nothing_ends_its_work_before_others_may_have_it(
         a, b = make("a"), make("b")
         await a.join()
         watching = asyncio.create_task(a.membership.watch())
-        a.steady_s += STALE_S + 1
+        a.steady_s += HOLD_S + 1
         await asyncio.sleep(0.01)
         assert not a.seat.is_out, "there is nobody who could take it"
         await b.join()
-        await a.membership.tick()
-        a.steady_s += STALE_S + 1
+        while (await a.membership.tick()).again:
+            continue
+        a.steady_s += HOLD_S + 1
         await a.has_abandoned.wait()
         assert (a.abandoned, a.engine.leads) == (1, False)
         with pytest.raises(Exception, match="gave this one up"):
@@ -178,6 +181,70 @@ def test_a_node_that_hears_nothing_ends_its_work_before_others_may_have_it(
         await a.membership.tick()
         await a.database.write(a.engine.check_seat)
         watching.cancel()
+
+    play(scene())
+
+
+def test_who_comes_while_a_node_is_cut_off_waits_for_as_long_as_that_one_promised(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        await a.database.write(lambda c: c.run("UPDATE nodes SET seen_at = seen_at - 60000000"))  # and it is not heard of again
+        await a.database.write(lambda c: leadership.release_lead(c, a.engine.node))
+        await b.join()
+        assert b.engine.leads, "planning is safe at once"
+
+        async def listen(beats: int) -> list[str]:
+            for _ in range(beats):
+                b.steady_s += 2
+                await b.membership.tick()
+            return [seen.node.name for seen in await b.database.read(nodes.list_nodes)]
+
+        assert await listen(10) == ["a", "b"], "a may be at work: it never heard that there is another"
+        await a.database.write(lambda c: c.run("UPDATE nodes SET seen_at = seen_at - 600000000 WHERE name = 'a'"))
+        assert await listen(280) == ["a", "b"], "b has not listened for as long"
+        assert await listen(20) == ["b"]
+        a.steady_s += ALONE.hold_s + 1
+        assert a.seat.is_stale
+
+    play(scene())
+
+
+def test_a_node_is_judged_by_what_it_said_itself(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        b.seat.silence = Silence(60.0)
+        await a.join()
+        await b.join()
+        a.steady_s += 20
+        for each in (a, b, a):
+            await each.membership.tick()
+        assert (a.seat.promise, b.seat.promise) == (Silence(8.0), Silence(60.0))
+        b.steady_s += 40
+        assert not b.seat.is_stale
+        await a.database.write(lambda c: c.run("UPDATE nodes SET seen_at = seen_at - 40000000 WHERE name = 'b'"))
+        for _ in range(6):
+            a.steady_s += 2
+            await a.membership.tick()
+        assert await a.database.write(lambda c: nodes.hold_node(c, b.engine.node))
+        assert a.seat.others == 0, "it is not reckoned with meanwhile"
+
+    play(scene())
+
+
+def test_whose_clock_is_wrong_leaves_the_planning_to_another(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        a.clock.advance(3600)
+        await a.join()
+        assert a.engine.leads, "there is no other"
+        await b.join()
+        await a.membership.tick()
+        await b.membership.tick()
+        assert (a.engine.leads, b.engine.leads) == (False, True)
+        assert "s ahead of the database's" in a.engine.vitals.notes["clock"]
+        await a.membership.tick()
+        assert not a.engine.leads
 
     play(scene())
 
@@ -281,10 +348,10 @@ def test_what_was_taken_before_a_long_pause_is_not_started(make: Callable[[str],
         await a.join()
         began_s = a.steady_s
         assert not a.seat.was_held_up(began_s)
-        a.steady_s += STALE_S + 1
+        a.steady_s += HOLD_S + 1
+        assert not a.seat.was_held_up(began_s), "alone, nobody can have taken it"
+        a.seat.promise = a.seat.silence
         assert a.seat.was_held_up(began_s)
-        assert not a.seat.was_held_up(a.steady_s), "alone, nobody can have taken it"
-        a.seat.others = 1
         assert a.seat.was_held_up(a.steady_s)
 
     play(scene())

@@ -9,7 +9,6 @@ from rota.store.connection import Connection
 from rota.store.nodes import Node
 
 AGO = timedelta(seconds=-5)
-LONG = timedelta(minutes=5)
 
 
 def names(c: Connection) -> list[str]:
@@ -17,7 +16,10 @@ def names(c: Connection) -> list[str]:
 
 
 def test_a_node_is_listed_as_it_says_of_itself(c: Connection) -> None:
-    node = Node(id="1", name="b", place="here", address="10.0.0.1:7682", labels=["gpu"], capacity=8, busy=2, settings="abc")
+    node = Node(
+        id="1", name="b", place="here", address="10.0.0.1:7682", labels=["gpu"], capacity=8, busy=2, settings="abc",
+        lost_after=timedelta(minutes=1), version="1.2", schema=13, clock_off=timedelta(seconds=-3), parts={"blobs": "12ab"},
+    )  # fmt: skip
     nodes.insert_node(c, node)
     nodes.insert_node(c, Node(id="2", name="a"))
     first, second = nodes.list_nodes(c)
@@ -27,17 +29,21 @@ def test_a_node_is_listed_as_it_says_of_itself(c: Connection) -> None:
 
 def test_what_a_node_does_now_comes_with_each_beat(c: Connection) -> None:
     nodes.insert_node(c, Node(id="1", name="a"))
-    assert nodes.beat(c, "1", 3, "abc")
+    assert nodes.beat(c, "1", 3, "abc", clock_off=timedelta(seconds=9))
     [seen] = nodes.list_nodes(c)
-    assert (seen.node.busy, seen.node.settings) == (3, "abc")
+    assert (seen.node.busy, seen.node.settings, seen.node.clock_off) == (3, "abc", timedelta(seconds=9))
+    assert seen.node.lost_after == timedelta(seconds=8), "what it does not say anew stays"
+    assert abs(nodes.read_moment(c) - seen.seen_at) < timedelta(seconds=5)
 
 
 def test_a_node_that_is_silent_is_given_up_once(c: Connection) -> None:
     nodes.insert_node(c, Node(id="1", name="a"))
-    assert not nodes.delete_silent(c, "1", LONG)
+    assert not nodes.delete_silent(c, "1")
     assert nodes.hold_node(c, "1")
-    assert nodes.delete_silent(c, "1", AGO)
-    assert not nodes.delete_silent(c, "1", AGO)
+    assert nodes.beat(c, "1", 0, None, AGO)
+    assert nodes.list_nodes(c)[0].is_lost
+    assert nodes.delete_silent(c, "1")
+    assert not nodes.delete_silent(c, "1")
     assert not nodes.beat(c, "1", 0, None)
     assert not nodes.hold_node(c, "1")
 

@@ -11,15 +11,17 @@ from msgspec.structs import replace
 from rota.bus import LoopName
 from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause
 from rota.core.run import Run
+from rota.core.silence import Silence
 from rota.core.task import Task
 from rota.engine.context import Engine
 from rota.engine.loop import Tick
+from rota.engine.nodenotes import compare_nodes
 from rota.engine.relay import wake_up
 from rota.engine.rescuer import CRASHED
-from rota.engine.seat import BEAT, LEAD, SILENCE, Seat
+from rota.engine.seat import Seat
 from rota.engine.settler import Settler
 from rota.runners.base import Finished
-from rota.store import leadership, nodes, settlement
+from rota.store import leadership, migrate, nodes, settlement
 from rota.store.database import Connection, Database
 from rota.store.leadership import Lead
 from rota.store.nodes import Node, Seen
@@ -28,8 +30,8 @@ from rota.store.wakeups import call_out
 log = structlog.get_logger()
 
 WATCH_S = 0.5
-# After a gap as long as this nothing is known of how long the others were silent.
-GAP_S = 2 * BEAT.total_seconds()
+# Whose clock is further from the database's does not plan, if there is another whose is not.
+MOST_OFF = timedelta(seconds=2)
 
 
 class Joined(Struct, frozen=True):
@@ -49,6 +51,7 @@ class Heard(Struct, frozen=True):
     is_member: bool
     lead: Lead | None = None
     nodes: list[Seen] = []
+    clock_off: timedelta = timedelta()
 
 
 class Duties(Struct, frozen=True, kw_only=True):
@@ -59,6 +62,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     abandon   ends them all: they are not ours any more
     take_over plans on where another left off
     adopt     goes on with attempts that others carry out, as a runner does
+    find_left running runs that this node is to look after, as it leads, and that are another's so far
     """
 
     settings: Callable[[], str]
@@ -66,6 +70,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     abandon: Callable[[], Awaitable[None]]
     take_over: Callable[[Lead], Awaitable[None]]
     adopt: Callable[[Sequence[tuple[Run, Task]], str], Awaitable[list[Run]]]
+    find_left: Callable[[Connection, str], list[Run]] = lambda c, _: nodes.list_left_runs(c)
 
 
 class Membership:
@@ -97,15 +102,33 @@ class Membership:
         return joined
 
     def _join(self, c: Connection) -> Joined:
-        node = self._seat.node
+        seat, node = self._seat, self._seat.node
         former = nodes.refresh_place(c, node.place)
         for node_id in former:
             leadership.release_lead(c, node_id)
-        alive = [seen.node for seen in nodes.list_nodes(c) if seen.node.kind == "server" and seen.silence < SILENCE]
-        others = [each for each in alive if each.id not in former]
-        nodes.insert_node(c, replace(node, settings=self._duties.settings()))
+        others = self._others(nodes.list_nodes(c))
+        seat.promise, clock_off = seat.wanted_promise(len(others)), self._measure_clock(c)
+        seat.node = replace(node, schema=migrate.newest_migration(c))
+        nodes.insert_node(c, self._present(seat.node, clock_off))
         call_out(c, [wake_up(node.id, self.name)])
-        return Joined(former, leadership.take_lead(c, node.id, LEAD), len(others))
+        lead = leadership.take_lead(c, node.id, seat.lead_ttl) if _may_plan(clock_off, others) else None
+        return Joined(former, lead, len(others))
+
+    def _present(self, node: Node, clock_off: timedelta) -> Node:
+        return replace(
+            node, settings=self._duties.settings(), lost_after=self._seat.promise.lost_after, clock_off=clock_off
+        )  # fmt: skip
+
+    def _others(self, found: Sequence[Seen]) -> list[Node]:
+        """Servers that are there, as far as can be known; our own earlier lives are not among them."""
+        limit, place = self._seat.silence.lost_after, self._seat.node.place
+        return [each.node for each in found if each.node.kind == "server" and each.silence < limit and each.node.place != place]
+
+    def _measure_clock(self, c: Connection) -> timedelta:
+        """How far our clock is ahead of the database's."""
+        before = self._engine.clock.now()
+        there = nodes.read_moment(c)
+        return before + (self._engine.clock.now() - before) / 2 - there
 
     async def settle_in(self) -> None:
         """What the earlier lives have left is repaired: from now on it may lead, and is like any other."""
@@ -124,6 +147,11 @@ class Membership:
         """Nothing is held any more."""
         await self._beside.write(self._leave)
 
+    def _move(self, c: Connection, old: str, node: Node) -> None:
+        leadership.release_lead(c, old)
+        nodes.delete_nodes(c, [old])
+        nodes.insert_node(c, self._present(node, self._measure_clock(c)))
+
     def _release(self, c: Connection) -> None:
         leadership.release_lead(c, self._seat.node.id)
         call_out(c, [wake_up(self._seat.node.id, self.name)])
@@ -136,27 +164,37 @@ class Membership:
 
     async def tick(self) -> Tick:
         seat, asked_s = self._seat, self._seat.steady_s()
-        heard = await self._beside.write(self._beat)
+        wanted = seat.wanted_promise(seat.others)
+        if wanted.lost_after_s < seat.promise.lost_after_s:
+            seat.promise = wanted  # whether or not the database hears of it
+        heard = await self._beside.write(lambda c: self._beat(c, wanted))
         if seat.is_out or not heard.is_member:
             await self._come_back()
             return Tick(again=True)
-        if asked_s - seat.heard_s > GAP_S:
-            self._since_s = asked_s
-        seat.heard_s = asked_s
-        self._note(heard.nodes)
+        if asked_s - seat.heard_s > 2 * seat.silence.beat_s:
+            self._since_s = asked_s  # we cannot know how long the others have been silent
+        seat.heard_s, seat.promise = asked_s, wanted
+        self._note(heard)
         await self._lead(heard.lead)
         # Not before what is known of our own earlier lives has been repaired.
         counts = await self._look_after(heard.nodes) if seat.term is not None and self._wants_lead else {}
-        return Tick(counts, next_at=self._engine.clock.now() + BEAT)
+        next_at = self._engine.clock.now() + timedelta(seconds=seat.silence.beat_s)
+        return Tick(counts, next_at=next_at, again=seat.wanted_promise(seat.others).lost_after_s < seat.promise.lost_after_s)
 
-    def _beat(self, c: Connection) -> Heard:
-        node = self._seat.node
+    def _beat(self, c: Connection, promise: Silence) -> Heard:
+        seat, node = self._seat, self._seat.node
         if self._former:
             nodes.refresh_place(c, node.place)
-        if not nodes.beat(c, node.id, self._duties.busy(), self._duties.settings()):
+        clock_off = self._measure_clock(c)
+        if not nodes.beat(c, node.id, self._duties.busy(), self._duties.settings(), promise.lost_after, clock_off):
             return Heard(is_member=False)
-        asks = not self._seat.is_out and (self._wants_lead or self._seat.term is not None)
-        return Heard(True, leadership.take_lead(c, node.id, LEAD) if asks else None, nodes.list_nodes(c))
+        found = nodes.list_nodes(c)
+        lead = None
+        if not _may_plan(clock_off, self._others(found)):
+            leadership.release_lead(c, node.id)
+        elif not seat.is_out and (self._wants_lead or seat.term is not None):
+            lead = leadership.take_lead(c, node.id, seat.lead_ttl)
+        return Heard(True, lead, found, clock_off)
 
     def _note_offers(self, others: Sequence[Node]) -> None:
         offers = sorted((frozenset(node.labels) for node in others if node.capacity), key=sorted)
@@ -164,27 +202,13 @@ class Membership:
             self._seat.offers = offers
             self._engine.bus.wake("dispatcher")
 
-    def _note(self, found: Sequence[Seen]) -> None:
-        place = self._seat.node.place  # our earlier lives have it too
-        alive = [seen.node for seen in found if seen.node.kind == "server" and seen.silence < SILENCE]
-        others = [node for node in alive if node.place != place]
+    def _note(self, heard: Heard) -> None:
+        others = self._others(heard.nodes)
         self._seat.others = len(others)
+        self._seat.workers = sum(seen.node.kind == "worker" and not seen.is_lost for seen in heard.nodes)
         self._note_offers(others)
-        self._note_names(others)
-        own = self._duties.settings()
-        different = sorted(node.name for node in others if node.settings not in (own, None))
-        notes = self._engine.vitals.notes
-        if different:
-            notes["settings"] = f"the tasks of the settings file are others on {', '.join(different)}; those of who leads count"
-        else:
-            notes.pop("settings", None)
-
-    def _note_names(self, others: Sequence[nodes.Node]) -> None:
-        notes, name = self._engine.vitals.notes, self._seat.node.name
-        if any(node.name == name for node in others):
-            notes["node"] = f"another node is called {name} too: name them apart with [server] node"
-        else:
-            notes.pop("node", None)
+        own = self._present(self._seat.node, heard.clock_off)
+        self._engine.vitals.notes = dict(compare_nodes(own, others, MOST_OFF))
 
     async def _lead(self, lead: Lead | None) -> None:
         if lead is None:
@@ -201,8 +225,8 @@ class Membership:
     async def watch(self) -> None:
         """Ends what runs here before others may take it, if nothing is heard of the database for too long."""
         while True:
-            await asyncio.sleep(WATCH_S)
-            if self._seat.others and self._seat.is_stale and not self._seat.is_out:
+            await asyncio.sleep(min(WATCH_S, self._seat.silence.lost_after_s / 16))
+            if self._seat.is_stale and not self._seat.is_out:
                 log.error("the database was not heard for too long: what runs here is ended, for another node may have it")
                 await self._drop_out()
 
@@ -217,8 +241,8 @@ class Membership:
         log.warning("the other nodes gave this server up: it starts anew among them", node=self._seat.node.id)
         await self._drop_out()
         old, asked_s = self._seat.node.id, self._seat.steady_s()
-        node = replace(self._seat.node, id=self._engine.ids.new(), settings=self._duties.settings())
-        await self._beside.write(lambda c: _move(c, old, node))
+        node = replace(self._seat.node, id=self._engine.ids.new())
+        await self._beside.write(lambda c: self._move(c, old, node))
         self._seat.node, self._seat.heard_s, self._since_s = node, asked_s, asked_s
         self._engine.node = node.id
         self._seat.is_out = False
@@ -228,7 +252,7 @@ class Membership:
 
     async def _look_after(self, found: Sequence[Seen]) -> dict[str, int]:
         given_up = await self._give_up(found)
-        left = await self._adopt(await self._engine.database.read(nodes.list_left_runs))
+        left = await self._adopt(await self._engine.database.read(lambda c: self._duties.find_left(c, self._engine.node)))
         if not left:
             return {"given_up": given_up}
         done = await self._settler.settle_found(self._find_left)
@@ -244,13 +268,13 @@ class Membership:
         return [run for run in left if run.id not in {each.id for each in adopted}]
 
     async def _give_up(self, found: Sequence[Seen]) -> int:
-        """A node counts as silent only if we have listened for as long."""
-        if timedelta(seconds=self._seat.heard_s - self._since_s) < SILENCE:
+        """A node counts as silent only if we have listened for as long as it may be."""
+        listened = timedelta(seconds=self._seat.heard_s - self._since_s)
+        own = self._seat.node.id
+        lost = [each.node for each in found if each.is_lost and listened >= each.node.lost_after and each.node.id != own]
+        if not lost:
             return 0
-        silent = [seen.node for seen in found if seen.silence > SILENCE and seen.node.id != self._seat.node.id]
-        if not silent:
-            return 0
-        gone = await self._engine.write_led(lambda c: [node for node in silent if nodes.delete_silent(c, node.id, SILENCE)])
+        gone = await self._engine.write_led(lambda c: [node for node in lost if nodes.delete_silent(c, node.id)])
         for node in gone:
             log.warning("a node was silent for too long and is given up", node=node.id, name=node.name)
         return len(gone)
@@ -262,10 +286,9 @@ class Membership:
         return [_account(run, stops.get(run.id), now) for run in left]
 
 
-def _move(c: Connection, old: str, node: nodes.Node) -> None:
-    leadership.release_lead(c, old)
-    nodes.delete_nodes(c, [old])
-    nodes.insert_node(c, node)
+def _may_plan(clock_off: timedelta, others: Sequence[Node]) -> bool:
+    """Slots come when the clock of who plans says so."""
+    return abs(clock_off) <= MOST_OFF or all(abs(node.clock_off) > MOST_OFF for node in others)
 
 
 def _account(run: Run, stop: StopCause | None, now: datetime) -> Finished:

@@ -6,16 +6,16 @@ from datetime import timedelta
 from msgspec import Struct
 
 from rota.core.errors import Unavailable
+from rota.core.silence import Silence
 from rota.store import leadership, nodes
 from rota.store.database import Connection
 from rota.store.nodes import Node
 
-# How often a node says that it lives, and renews its lead.
-BEAT = timedelta(seconds=2)
-# After this long without renewal the lead is anybody's, and a node is given up by who leads.
-LEAD = SILENCE = timedelta(seconds=8)
-# So a node that does not get through ends its work before that.
-STALE_S = 6.0
+# The lead is anybody's after this long without renewal, however long nodes may be silent: a stale leader's writes are refused,
+# so that nobody has to wait until it knows.
+LONGEST_LEAD = timedelta(seconds=8)
+# Who knows of nobody that could take its work keeps it for as long as this. Not for ever: others may come while it is cut off.
+ALONE = Silence(600.0)
 
 
 class Deposed(Unavailable):
@@ -29,28 +29,42 @@ class Seat(Struct, kw_only=True):
     """One of the nodes of a database: this one.
 
     steady_s  a clock that never jumps, and goes on while the machine sleeps
+    silence   what it promises where there are others
+    promise   what it keeps to at this moment; the database has never been told less
     heard_s   by that clock, when the last question was asked that the database has answered
     term      that it plans in; None where another plans, or nobody
     others    how many more nodes there were then
+    workers   how many machines there were that only work
     offers    the labels of each of them that carries work out itself
     is_out    they may have given it up: it starts nothing until it has come back under another id
     """
 
     node: Node
     steady_s: Callable[[], float]
+    silence: Silence = Silence()
+    promise: Silence = Silence()
     heard_s: float = 0.0
     term: int | None = None
     others: int = 0
+    workers: int = 0
     offers: list[frozenset[str]] = []
     is_out: bool = False
 
     @property
+    def lead_ttl(self) -> timedelta:
+        return min(self.silence.lost_after, LONGEST_LEAD)
+
+    def wanted_promise(self, others: int) -> Silence:
+        return self.silence if others else max(self.silence, ALONE, key=lambda each: each.lost_after_s)
+
+    @property
     def is_stale(self) -> bool:
-        return self.steady_s() - self.heard_s > STALE_S
+        """Whether it is to end its work, for nothing was heard for so long that others may soon take it."""
+        return self.steady_s() - self.heard_s > self.promise.hold_s
 
     def was_held_up(self, began_s: float) -> bool:
         """Whether what was taken in a transaction that began at that moment may be somebody else's by now."""
-        return self.is_out or self.steady_s() - began_s > STALE_S or (self.others > 0 and self.is_stale)
+        return self.is_out or self.is_stale or self.steady_s() - began_s > self.promise.hold_s
 
     def holds_lead(self, c: Connection) -> bool:
         """Whether it plans, and will until this transaction is over."""

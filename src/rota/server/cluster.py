@@ -3,17 +3,21 @@
 import asyncio
 import hashlib
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
+from rota import __version__
 from rota.clock import steady_s
-from rota.config import Unit, explain
-from rota.core.errors import RotaError
+from rota.config import Settings, Unit, explain
+from rota.config.secret import Secret
+from rota.core.errors import RotaError, Unavailable
+from rota.core.silence import Silence
 from rota.datadir import PLACE
 from rota.engine.loop import Loop, keep_ticking
 from rota.engine.membership import Duties, Joined, Membership
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+# What machines may differ in. All other parts of the settings should be the same everywhere.
+OWN_PARTS = frozenset({"server", "daemon", "listen", "storage", "modules", "files"})
+REST_S = 1.0
+
 
 class Cluster:
     """Made after the other parts, and started before them."""
@@ -40,10 +48,11 @@ class Cluster:
     def __init__(self, parts: "Parts", seat: Seat, url: str) -> None:
         self._parts = parts
         self.seat = parts.engine.seat = seat
-        self._beside = open_beside(url)
+        # Two tries fit into the time that it may be silent.
+        self._beside = open_beside(url, patience_s=min(4.0, seat.silence.hold_s / 2))
         duties = Duties(
             settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon,
-            take_over=self.take_over, adopt=parts.runner.adopt,
+            take_over=self.take_over, adopt=parts.runner.adopt, find_left=find_left_runs if parts.fleet is None else list_held_by_others,
         )  # fmt: skip
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
         self._relay = Relay(parts.engine, self._beside, self._hear_call, parts.rota.logs.delete)
@@ -53,6 +62,9 @@ class Cluster:
     def share(self, loop: Loop) -> SharedLoop:
         """The same loop as it is on one of several nodes."""
         parts = self._parts
+        if loop is parts.dispatcher and parts.fleet is not None:
+            # Who knows how much is out is who hands out; so there is one.
+            return SharedLoop(loop, parts.engine, is_led=True, on_rest=parts.fleet.rest, is_ready=lambda: parts.fleet.is_ready)
         rest = parts.notifier.let_go if loop is parts.notifier else lambda: None
         return SharedLoop(loop, parts.engine, is_led=loop.name in LED, on_rest=rest)
 
@@ -63,15 +75,19 @@ class Cluster:
         joined = await self.membership.join()
         engine.bus.outward = self._relay
         beats = keep_ticking(self.membership, engine.clock, engine.bus, engine.vitals)
-        for work in (beats, self.membership.watch(), self._relay.bring_in(), self._listener.listen()):
+        lasting = (self.membership.watch, self._relay.bring_in, self._listener.listen)
+        for work in (beats, *map(keep_going, lasting)):
             self._tasks.append(asyncio.create_task(work))
         return joined
 
     async def take_over(self, lead: Lead) -> None:
         """Plan on where another node left off: nothing is started, forgiven or given up as when the installation starts."""
         parts = self._parts
+        await self.take_up()
         try:
             await apply_file_tasks(parts.rota, [unit.spec for unit in parts.units.all])
+        except Unavailable:  # it is tried again, as a whole
+            raise
         except RotaError as error:
             log.error("the tasks of the settings file were not taken over", why=explain(error))
         await parts.scheduler.take_over(lead.vacant)
@@ -120,11 +136,38 @@ class Checksum:
         return self._known
 
 
+async def keep_going(work: Callable[[], Awaitable[None]]) -> None:
+    """Until it is cancelled: whatever becomes of it, it begins again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("what keeps up with the other nodes failed", work=work.__name__)
+        await asyncio.sleep(REST_S)
+
+
 def build_cluster(parts: "Parts", url: str) -> Cluster:
     """Raises Unavailable if the database does not answer."""
-    node = replace(parts.rota.here or Node(id=parts.engine.node, name=""), place=_place(parts.settings.server.data))
+    settings = parts.settings
+    node = replace(
+        parts.rota.here or Node(id=parts.engine.node, name=""),
+        place=_place(settings.server.data), version=__version__, parts=summarize_parts(settings),
+    )  # fmt: skip
     parts.rota.here = node
-    return Cluster(parts, Seat(node=node, steady_s=steady_s), url)
+    silence = Silence(settings.server.lost_after)
+    return Cluster(parts, Seat(node=node, steady_s=steady_s, silence=silence), url)
+
+
+def summarize_parts(settings: Settings) -> dict[str, str]:
+    """A checksum of each part, to see where it differs; too short to say anything of a secret in it."""
+    parts = {name: getattr(settings, name) for name in Settings.__struct_fields__ if name not in OWN_PARTS}
+    return {name: hashlib.sha256(_encode(value)).hexdigest()[:4] for name, value in parts.items()}
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(
+        value, order="deterministic", enc_hook=lambda each: each.reveal() if isinstance(each, Secret) else str(each)
+    )
 
 
 def _reached(address: str | None) -> str | None:

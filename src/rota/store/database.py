@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from rota.store.connection import Connection, Dialect, Driver, Row, Work
 from rota.store.migrate import migrate
-from rota.store.postgres import BRIEF, PostgresDriver, Use
+from rota.store.postgres import PostgresDriver, Use
 from rota.store.readers import Readers
 from rota.store.sqlite import MEMORY, SqliteDriver, check
 from rota.store.writer import Transactor, Writer
@@ -118,9 +118,12 @@ def open_postgres(url: str, *, schema: str | None = None, use: Use | None = None
     return Database(driver, c)
 
 
-def open_beside(url: str, schema: str | None = None) -> Database:
-    """One more way into a PostgreSQL database that is migrated: for small writes that wait behind no others, and not for long."""
-    driver = PostgresDriver(url, schema, session=BRIEF)
+def open_beside(url: str, schema: str | None = None, patience_s: float = 4.0) -> Database:
+    """One more way into a PostgreSQL database that is migrated: for small writes that wait behind no others, and not for long.
+
+    Each of them, and each try to connect, is over after `patience_s`, even where no answer comes from the network.
+    """
+    driver = PostgresDriver(url, schema, patience_s=patience_s)
     return Database(driver, driver.connect())
 
 

@@ -8,8 +8,9 @@ from rota.store.connection import Connection, Dialect
 from rota.store.nodes import KEY_SHARE, NOW
 
 NAME = "planner"
-# A change of hands waits for the transactions of the holder that are under way; its renewals do not.
-LOCK: dict[Dialect, str] = {"sqlite": "", "postgres": " FOR UPDATE"}
+# A change of hands does not come before the transactions of the holder that are under way, and nobody waits for it: a beat is
+# to come through at once. Renewals do not mind them.
+LOCK: dict[Dialect, str] = {"sqlite": "", "postgres": " FOR UPDATE SKIP LOCKED"}
 FIRST = "INSERT INTO leadership (name, holder, term, expires_at) VALUES (?, ?, 1, {now} + ?) ON CONFLICT DO NOTHING"
 RENEW = "UPDATE leadership SET expires_at = {now} + ? WHERE name = ? AND holder = ? RETURNING term"
 FREE = "SELECT term, expires_at, {now} FROM leadership WHERE name = ? AND expires_at <= {now}{lock}"

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from rota.core.lease import holder_of
 from rota.core.run import Run
+from rota.core.silence import Silence
 from rota.store.connection import Connection, Dialect, Row
 from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us
@@ -19,12 +20,17 @@ NOW: dict[Dialect, str] = {
 }
 # Until the transaction is over the row is not deleted; news of itself go on.
 KEY_SHARE: dict[Dialect, str] = {"sqlite": "", "postgres": " FOR KEY SHARE"}
-FIELDS = "id, name, kind, place, address, labels, capacity, busy, settings"
-INSERT = f"INSERT INTO nodes ({FIELDS}, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {{now}}, {{now}})"
-BEAT = "UPDATE nodes SET seen_at = {now}, busy = ?, settings = ? WHERE id = ?"
+FIELDS = "id, name, kind, place, address, labels, capacity, busy, settings, lost_after, version, schema_number, clock_off, parts"
+INSERT = f"""
+    INSERT INTO nodes ({FIELDS}, started_at, seen_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {{now}}, {{now}})"""
+BEAT = """
+    UPDATE nodes SET seen_at = {now}, busy = ?, settings = ?, lost_after = COALESCE(?, lost_after), clock_off = ?
+    WHERE id = ?"""
 REFRESH = "UPDATE nodes SET seen_at = {now} WHERE place = ? RETURNING id"
 LIST = f"SELECT {FIELDS}, started_at, seen_at, {{now}} - seen_at FROM nodes ORDER BY name, id"
-DELETE_SILENT = "DELETE FROM nodes WHERE id = ? AND seen_at < {now} - ?"
+DELETE_SILENT = "DELETE FROM nodes WHERE id = ? AND seen_at < {now} - lost_after"
+MICROSECOND = timedelta(microseconds=1)
 # Worked on by servers, and by none of those that are there.
 LEFT = f"""
     SELECT {COLUMNS} FROM runs
@@ -39,6 +45,10 @@ class Node(Struct, frozen=True, kw_only=True):
     address   of its main listener
     capacity  runs at one time, `busy` of which are going on
     settings  a checksum of the tasks that its settings file defines
+    lost_after   it may be silent for so long, and has ended its work well before
+    schema       the newest migration that it knows
+    clock_off    how far its clock is ahead of the database's
+    parts        a short checksum of each part of its settings, by name
     """
 
     id: str
@@ -50,6 +60,11 @@ class Node(Struct, frozen=True, kw_only=True):
     capacity: int = 0
     busy: int = 0
     settings: str | None = None
+    lost_after: timedelta = Silence().lost_after
+    version: str | None = None
+    schema: int | None = None
+    clock_off: timedelta = timedelta()
+    parts: dict[str, str] = {}
 
 
 class Seen(Struct, frozen=True):
@@ -60,18 +75,40 @@ class Seen(Struct, frozen=True):
     seen_at: datetime
     silence: timedelta
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it has been silent for longer than it said."""
+        return self.silence > self.node.lost_after
+
 
 def insert_node(c: Connection, node: Node) -> None:
     """It is there from now on."""
     values = (
         node.id, node.name, node.kind, node.place, node.address, to_text(node.labels), node.capacity, node.busy, node.settings,
+        node.lost_after // MICROSECOND, node.version, node.schema, node.clock_off // MICROSECOND, to_text(node.parts),
     )  # fmt: skip
     c.run(INSERT.format(now=NOW[c.dialect]), values)
 
 
-def beat(c: Connection, node_id: str, busy: int, settings: str | None) -> bool:
-    """It lives. False if it was given up: it holds nothing any more."""
-    return c.run(BEAT.format(now=NOW[c.dialect]), (busy, settings, node_id)) == 1
+def beat(
+    c: Connection,
+    node_id: str,
+    busy: int,
+    settings: str | None,
+    lost_after: timedelta | None = None,
+    clock_off: timedelta = timedelta(),
+) -> bool:
+    """It lives, and says anew for how long it may be silent. False if it was given up: it holds nothing any more."""
+    lost_after_us = None if lost_after is None else lost_after // MICROSECOND
+    values = (busy, settings, lost_after_us, clock_off // MICROSECOND, node_id)
+    return c.run(BEAT.format(now=NOW[c.dialect]), values) == 1
+
+
+def read_moment(c: Connection) -> datetime:
+    """By the database's clock."""
+    row = c.row(f"SELECT {NOW[c.dialect]}")
+    assert row is not None  # noqa: S101  it always has one
+    return from_us(row[0])
 
 
 def refresh_place(c: Connection, place: str) -> list[str]:
@@ -89,9 +126,9 @@ def list_nodes(c: Connection) -> list[Seen]:
     return [_seen(row) for row in c.rows(LIST.format(now=NOW[c.dialect]))]
 
 
-def delete_silent(c: Connection, node_id: str, silence: timedelta) -> bool:
-    """Give a node up that was not heard of for so long. False if it was meanwhile, or was given up before."""
-    return c.run(DELETE_SILENT.format(now=NOW[c.dialect]), (node_id, silence // timedelta(microseconds=1))) == 1
+def delete_silent(c: Connection, node_id: str) -> bool:
+    """Give a node up that was silent for longer than it said. False if it was not, or was given up before."""
+    return c.run(DELETE_SILENT.format(now=NOW[c.dialect]), (node_id,)) == 1
 
 
 def delete_nodes(c: Connection, node_ids: Sequence[str]) -> None:
@@ -111,9 +148,11 @@ def find_node_of(c: Connection, run_id: str) -> str | None:
 
 
 def _seen(row: Row) -> Seen:
-    id_, name, kind, place, address, labels, capacity, busy, settings, started_at, seen_at, silence_us = row
+    id_, name, kind, place, address, labels, capacity, busy, settings = row[:9]
+    lost_after, version, schema, clock_off, parts, started_at, seen_at, silence = row[9:]
     node = Node(
         id=id_, name=name, kind=kind, place=place, address=address, labels=from_text(labels), capacity=capacity, busy=busy,
-        settings=settings,
+        settings=settings, lost_after=lost_after * MICROSECOND, version=version, schema=schema,
+        clock_off=clock_off * MICROSECOND, parts=from_text(parts),
     )  # fmt: skip
-    return Seen(node, from_us(started_at), from_us(seen_at), timedelta(microseconds=silence_us))
+    return Seen(node, from_us(started_at), from_us(seen_at), silence * MICROSECOND)

@@ -10,23 +10,23 @@ from rota.core.errors import Conflict, Invalid, Unavailable
 from rota.store.connection import Connection, Contended, Driver, Row
 from rota.store.migrate import LOCK
 
-# Classes of SQLSTATE, by their first characters: no resources (53), the operator stops the server (57P), system error (58).
-TROUBLE = ("53", "57P", "58", "25006")
+# Classes of SQLSTATE, by their first characters: no connection (08), no resources (53), the operator stops the server (57P), it
+# took too long (57014), system error (58).
+TROUBLE = ("08", "53", "57P", "57014", "58", "25006")
 AGAIN = ("40", "55P03")
-# Keepalives tell within a minute that a server is gone without a word.
-SESSION = {
+# Keepalives tell within a minute that a server is gone without a word, and the time-out that it went while we asked.
+SESSION: dict[str, Any] = {
     "application_name": "rota",
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
 }
 # The first half of the key of an advisory lock; the second one is the schema.
 IN_USE = 0x526F7461
 # Who is frozen in the middle of a transaction is to keep the others waiting for less time than its lead lasts.
 SERVING = "SET idle_in_transaction_session_timeout = '3s'"
-# Small statements that either come through at once or are of no use any more.
-BRIEF = "SET statement_timeout = '4s'; SET idle_in_transaction_session_timeout = '3s'"
 LOCK_TRIES, LOCK_PAUSE_S = 25, 0.2
 COMMAND_OK = 1  # PGRES_COMMAND_OK of libpq
 Use = Literal["serve", "replace"]
@@ -158,14 +158,17 @@ class PostgresDriver(Driver):
 
     use      what the connection that writes holds a lock for, as long as it lasts: any number may `serve`, and nobody meanwhile
              `replace` what is in the database
-    session  statements for each connection that writes, once it is open
+    patience_s  for small statements, which either come through in that time or are of no use any more
     """
 
-    def __init__(self, url: str, schema: str | None = None, *, use: Use | None = None, session: str = "") -> None:
+    def __init__(self, url: str, schema: str | None = None, *, use: Use | None = None, patience_s: float | None = None) -> None:
         self.url = url
         self.schema = schema
         self._use = use
-        self._session = session or (SERVING if use == "serve" else "")
+        self._session = SERVING if use == "serve" or patience_s is not None else ""
+        self._limits = {} if patience_s is None else _limits(patience_s)
+        if patience_s is not None:
+            self._session += f"; SET statement_timeout = {int(patience_s * 1000)}"
         self._psycopg = load_psycopg()
 
     def connect(self) -> PostgresConnection:
@@ -203,7 +206,7 @@ class PostgresDriver(Driver):
 
     def _open(self) -> Any:
         try:
-            raw = self._psycopg.connect(self.url, autocommit=True, **SESSION)
+            raw = self._psycopg.connect(self.url, autocommit=True, **SESSION | self._limits)
         except self._psycopg.ProgrammingError:  # its words repeat parts of the URL, and so of the password
             hint = "write what is special in its user and its password as %XX"
             raise Invalid("the URL of the database cannot be read", hint=hint) from None
@@ -213,6 +216,11 @@ class PostgresDriver(Driver):
         if self.schema is not None:
             raw.execute(f"SET search_path TO {quote(self.schema)}")
         return raw
+
+
+def _limits(patience_s: float) -> dict[str, int]:
+    """For connecting libpq takes no less than two seconds."""
+    return {"connect_timeout": max(2, int(patience_s)), "tcp_user_timeout": int(patience_s * 1000)}
 
 
 def _take_for(raw: Any, use: Use) -> None:

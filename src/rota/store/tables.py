@@ -181,6 +181,11 @@ TABLES: dict[str, dict[str, str]] = {
         "capacity": "bigint",
         "busy": "bigint",
         "settings": "text?",
+        "lost_after": "bigint",
+        "version": "text?",
+        "schema_number": "bigint?",
+        "clock_off": "bigint",
+        "parts": "text",
     },
     "leadership": {
         "name": "text",
