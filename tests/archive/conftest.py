@@ -1,11 +1,14 @@
-"""Databases of their own on the test session's PostgreSQL server."""
+"""An installation that holds something, and databases of their own on the test session's PostgreSQL server."""
 
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.store.filled import fill
 
-from rota.store.database import open_postgres
+from rota.store.database import Database, open_database, open_postgres
 from rota.store.postgres import PostgresDriver
 
 TEMPLATE = "migrated"
@@ -34,3 +37,17 @@ def create(url: str, name: str, template: str) -> None:
 
 def url_of(url: str, name: str) -> str:
     return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with some rows in every table, SQLite if no other is asked for, and its data directory."""
+    data = tmp_path / "data"
+    for name in ("logs/task/.20270101_120000_x.log.meta", "logs/task/20270101_120000_x.log", "blobs/tasks/a b/ä.bin"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(name.encode() * 1000)
+    (data / "server.lock").write_text("1")
+    url = request.getfixturevalue("new_postgres") if getattr(request, "param", "") == "postgres" else data / "rota.db"
+    with closing(open_database(url)) as database:
+        database.run(fill)
+        yield database

@@ -21,10 +21,13 @@ VALUES: dict[str, Any] = {
 def fill(c: Connection) -> None:
     """The last row of each table has nothing where that is allowed."""
     for table in copying.copied_tables():
-        kinds = TABLES[table]
-        rows = [tuple(_value(kind, n) for kind in kinds.values()) for n in range(1, ROWS + 1)]
-        copying.write_rows(c, table, list(kinds), rows)
+        columns = list(TABLES[table])
+        copying.write_rows(c, table, columns, [row_of(table, columns, n) for n in range(1, ROWS + 1)])
     copying.write_counters(c, {table: ROWS for table, kinds in TABLES.items() if "serial" in kinds.values()})
+
+
+def row_of(table: str, columns: list[str], n: int) -> tuple[Any, ...]:
+    return tuple(_value(TABLES[table][column], n) for column in columns)
 
 
 def _value(kind: str, n: int) -> Any:

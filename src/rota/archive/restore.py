@@ -1,103 +1,112 @@
 """Makes an installation out of a backup."""
 
-import os
-import shutil
 import tarfile
+import zlib
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from rota.archive.backup import ACCOUNT, FILES, FORMAT, TABLES, Account, Part
+from rota.archive.contents import FIRST_SCHEMA, FORMAT, HEAD, Account, Head
+from rota.archive.filling import HINT, Filling
+from rota.archive.staging import stage
 from rota.core.errors import Conflict, Invalid
 from rota.datadir import DATABASE
-from rota.store import copying
+from rota.store import copying, nodes, settings
 from rota.store.database import Connection, open_database
+from rota.store.migrate import list_migrations, newest_migration
+from rota.store.moved import RESTORE
 
-HINT = "take another copy of it"
+T = TypeVar("T")
+LONGEST_HEAD_BYTES = 64 * 1024
+# What reading a file that is none of ours, or is damaged, can end in.
+DAMAGE = (tarfile.TarError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeError, OverflowError)
 
 
-def restore(source: Path, data_dir: Path, url: str | None = None) -> Account:
+def restore(source: Path, data_dir: Path, url: str | None = None, node: str | None = None) -> Account:
     """Fill a new data directory, and the empty PostgreSQL database at `url` or else a new SQLite file, from a backup.
 
-    All or nothing: rows are written in one transaction, files into a folder beside, which takes the name in the end. Raises
-    Conflict if there is data already, Invalid if the file is no whole backup, or one of a newer version.
+    All or nothing: rows are written in one transaction, files into a folder of their own, which takes its place in the end. A
+    server refuses a database until that is done; one that a restore has filled which was killed then is filled again.
+    Tables of an older version go through the migrations since. `node`: the name of the node that has these files from now on.
+    Raises Conflict if there is data already, Invalid if the file is no whole backup, or one of a newer version.
     """
-    if data_dir.exists() and any(data_dir.iterdir()):
-        raise Conflict(f"{data_dir} is not empty", hint="name another directory with --data")
-    folder = data_dir.with_name(f"{data_dir.name}.restoring")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
-    try:
-        with closing(open_database(url or folder / DATABASE, use="replace")) as database:
-            account = database.run(lambda c: _fill(c, source, folder))
-        _take_name(folder, data_dir)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    head = _read(source, lambda: _read_head(source))
+    is_begun = url is not None and _is_begun(url, head)
+    with stage(data_dir, is_begun=is_begun) as staging:
+        place = url or staging.folder / DATABASE
+        with closing(open_database(place, use="replace", upto=head.schema)) as database:
+            account = database.run(lambda c: _read(source, lambda: _fill(c, source, staging.folder, head)))
+        with closing(open_database(place, use="replace")) as database:  # the migrations since
+            database.run(lambda c: _name_node(c, head, node))
+            if url is not None:
+                staging.settle()
+                database.run(lambda c: settings.delete_setting(c, RESTORE))
+        if url is None:
+            staging.settle()
     return account
 
 
-def _take_name(folder: Path, data_dir: Path) -> None:
-    os.sync()  # what takes the name is on the disk
-    if data_dir.exists():
-        data_dir.rmdir()
-    folder.rename(data_dir)
-
-
-def _fill(c: Connection, source: Path, folder: Path) -> Account:
-    copying.check_empty(c)
-    account: Account | None = None
+def _read(source: Path, work: Callable[[], T]) -> T:
+    """Raises Invalid for whatever a damaged file ends in."""
     try:
-        with tarfile.open(source, "r|*") as tar:
-            for member in tar:
-                file = tar.extractfile(member)
-                if file is None or account is not None:
-                    raise Invalid(f"{source} is no backup of Rota: {member.name[:200]}")
-                account = _take(c, member.name, file, folder)
-    except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
+        return work()
+    except DAMAGE as error:
         raise Invalid(f"{source} cannot be read as a backup: {error}", hint=HINT) from None
-    if account is None:
+
+
+def _read_head(source: Path) -> Head:
+    with tarfile.open(source, "r|*") as tar:
+        member = tar.next()
+        file = tar.extractfile(member) if member and member.isreg() else None
+        if member is None or file is None:
+            raise Invalid(f"{source} is no backup of Rota")
+        if member.name != HEAD:  # as in format 1; what it holds is seen as it comes
+            return Head(format=1, version="", schema=FIRST_SCHEMA)
+        head = msgspec.json.decode(file.read(LONGEST_HEAD_BYTES), type=Head)
+    if head.format > FORMAT or head.schema > list_migrations()[-1].number:
+        raise Invalid(f"the backup was made by Rota {head.version}, which is newer", hint="install that version")
+    return head
+
+
+def _is_begun(url: str, head: Head) -> bool:
+    """Whether a restore into this database was killed. Raises Conflict if it cannot be filled."""
+    with closing(open_database(url, use="replace", upto=head.schema)) as database:
+        return database.run(lambda c: _check_room(c, head), write=False)
+
+
+def _check_room(c: Connection, head: Head) -> bool:
+    is_begun = settings.find_setting(c, RESTORE) is not None
+    if not is_begun:
+        copying.check_empty(c)
+        if newest_migration(c) > head.schema:
+            raise Conflict("the database has the tables of a newer version", hint="use one that has none yet")
+    return is_begun
+
+
+def _fill(c: Connection, source: Path, folder: Path, head: Head) -> Account:
+    if _check_room(c, head):
+        copying.clear(c)
+    filling = Filling(c, folder)
+    with tarfile.open(source, "r|*") as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.isreg() else None
+            if file is None or filling.account is not None:
+                raise Invalid(f"{source} is no backup of Rota: {member.name[:200]!r}")
+            filling.take(member.name, file)
+    if filling.account is None:
         raise Invalid(f"{source} was cut off: it has no account of what it holds", hint=HINT)
-    copying.write_counters(c, account.counters)
-    _verify(c, account)
-    return account
+    copying.write_counters(c, filling.account.counters)
+    filling.verify(filling.account)
+    if c.dialect == "postgres":
+        settings.upsert_setting(c, RESTORE, str(filling.account.made_at))
+    return filling.account
 
 
-def _take(c: Connection, name: str, file: IO[bytes], folder: Path) -> Account | None:
-    """One member; the account, if it is that."""
-    if name == ACCOUNT:
-        return _read_account(file.read())
-    if name.startswith(TABLES):
-        part = msgspec.json.decode(file.read(), type=Part)
-        copying.write_rows(c, PurePosixPath(name).parts[1], part.columns, part.rows)
-    elif name.startswith(FILES):
-        _write_file(file, folder, PurePosixPath(name.removeprefix(FILES)))
-    else:
-        raise Invalid(f"a backup of Rota holds no {name[:200]!r}")
-    return None
-
-
-def _read_account(data: bytes) -> Account:
-    account = msgspec.json.decode(data, type=Account)
-    if account.format > FORMAT:
-        raise Invalid(f"the backup was made by Rota {account.version}, which is newer", hint="install that version")
-    return account
-
-
-def _write_file(file: IO[bytes], folder: Path, name: PurePosixPath) -> None:
-    """Below the folder, whatever its name says."""
-    if name.is_absolute() or ".." in name.parts:
-        raise Invalid(f"a backup of Rota holds no file {str(name)[:200]!r}")
-    path = folder.joinpath(*name.parts)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-        shutil.copyfileobj(file, target, 1024 * 1024)
-
-
-def _verify(c: Connection, account: Account) -> None:
-    """Raises Invalid for a table that does not hold what the backup says of it."""
-    for table, held in account.tables.items():
-        if copying.digest(c, table, held.columns) != held.digest:
-            raise Invalid(f"the backup does not hold what it says of the table {table}", hint=HINT)
+def _name_node(c: Connection, head: Head, node: str | None) -> None:
+    """The logs that this restore brings are on this node; who has a database of its own needs no name."""
+    if head.node is not None or head.format == 1:
+        on_postgres = c.dialect == "postgres"
+        nodes.rename_node(c, head.node or ("" if on_postgres else None), node if on_postgres else None)

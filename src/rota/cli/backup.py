@@ -22,5 +22,5 @@ def command(place: Place, file: Path) -> None:
     from rota.cli.storage import open_rota
 
     with open_rota(place) as rota:
-        account = back_up(rota.database, place.data_dir, file, rota.clock.now())
+        account = back_up(rota.database, place.data_dir, file, rota.clock.now(), place.node)
     show_line({"file": str(file), "rows": account.rows, "files": account.files, "bytes": file.stat().st_size})

@@ -35,7 +35,7 @@ def command(place: Place, url: str | None, back: bool) -> None:
             show_line({"back": source.run(forget_move)})
             return
         with closing(open_postgres(url, use="replace")) as target:
-            show_line({"rows": move(source, target, url, _show_progress).rows})
+            show_line({"rows": move(source, target, url, place.node, _show_progress).rows})
 
 
 def _show_progress(table: str, rows: int) -> None:

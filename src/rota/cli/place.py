@@ -1,5 +1,6 @@
 """Which Rota a command means: its settings, its data directory, and where things lie in there."""
 
+import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +51,11 @@ class Place:
     @property
     def logs(self) -> Path:
         return self.data_dir / LOGS
+
+    @property
+    def node(self) -> str:
+        """What a server here is called among others."""
+        return self.settings.server.node or socket.gethostname()
 
     @property
     def database_file(self) -> Path:

@@ -20,7 +20,7 @@ def command(place: Place, file: Path) -> None:
     from rota.archive import restore
 
     url = place.settings.server.database
-    account = restore(file, place.data_dir, url.reveal() if url else None)
+    account = restore(file, place.data_dir, url.reveal() if url else None, place.node)
     show_line(
         {
             "data": str(place.data_dir),

@@ -18,7 +18,7 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
     """What `ops` are given, without a server around it.
 
     `create` makes a data directory that is not there; otherwise that raises Failure. A server may be running at the same time:
-    both databases take writes of several processes.
+    both databases take writes of several processes. Raises Conflict for one that was moved away, or is not whole yet.
     """
     from rota.blobs import build_blobs
     from rota.bus import Bus
@@ -29,6 +29,7 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
     from rota.logs import RunLogs
     from rota.ops.context import Rota
     from rota.store.database import open_database
+    from rota.store.moved import refuse_unusable
     from rota.store.owner import make_directory
     from rota.vitals import Vitals
 
@@ -37,6 +38,7 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
         make_directory(place.data_dir)
     clock, database = SystemClock(), open_database(url, in_use=online.answers(place.socket))
     try:
+        database.run(refuse_unusable, write=False)
         yield Rota(
             database=database,
             clock=clock,

@@ -47,7 +47,7 @@ from rota.server.source import Source
 from rota.server.units import Units
 from rota.server.workshop import build_workshop
 from rota.store.database import Database, open_database
-from rota.store.moved import refuse_moved
+from rota.store.moved import refuse_unusable
 from rota.store.nodes import Node
 from rota.surfaces import build_forms
 from rota.surfaces.runwisp.told import show_run
@@ -124,7 +124,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     fleet = _build_fleet(settings, rota, engine, growth)
     runner: Runner = workshop.runner if fleet is None else fleet.runner
     rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), workshop.project.deliver
-    dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings))
+    dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings), is_led=fleet is not None)
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
     settler = Settler(engine, runner, dispatcher, partial(is_durable, workshop.executors))
     parts = Parts(
@@ -212,7 +212,7 @@ def _database(settings: Settings) -> Database:
     url = settings.server.database
     database = open_database(url.reveal() if url else settings.server.data / DATABASE, use="serve")
     try:
-        database.run(refuse_moved, write=False)
+        database.run(refuse_unusable, write=False)
     except BaseException:
         database.close()
         raise

@@ -55,14 +55,22 @@ def read(file: Traversable) -> Migration:
     return Migration(int(file.name.split("_")[0]), file.name, hashlib.sha256(text.encode()).hexdigest(), text)
 
 
-def migrate(c: Connection, known: list[Migration] | None = None) -> list[str]:
+def migrate(c: Connection, known: list[Migration] | None = None, upto: int | None = None) -> list[str]:
     """Apply what is missing; returns the names. Conflict if the database knows a migration that we don't, or know otherwise.
 
-    Safe when several processes start at once: the first applies, the others wait and find nothing to do.
+    Safe when several processes start at once: the first applies, the others wait and find nothing to do. `upto`: go no further
+    than to this one, for data of an older version that is to go through the rest.
     """
     known = list_migrations() if known is None else known
     missing = in_transaction(c, partial(find_missing, c, known))
-    return [migration.name for migration in missing if in_transaction(c, partial(apply, c, migration, known))]
+    wanted = [migration for migration in missing if upto is None or migration.number <= upto]
+    return [migration.name for migration in wanted if in_transaction(c, partial(apply, c, migration, known))]
+
+
+def newest_migration(c: Connection) -> int:
+    """The number of the last one that was applied."""
+    row = c.row("SELECT MAX(number) FROM migrations")
+    return int(row[0]) if row and row[0] else 0
 
 
 def find_missing(c: Connection, known: list[Migration]) -> list[Migration]:
