@@ -83,10 +83,11 @@ class Database:
         self._transactor.close()
 
 
-def open_sqlite(path: str | Path, *, threads: bool = True, in_use: bool = False) -> Database:
+def open_sqlite(path: str | Path, *, threads: bool = True, in_use: bool = False, upto: int | None = None) -> Database:
     """Open, check after an unclean end, and migrate. `threads=False` runs each function at once in the caller's thread.
 
     in_use  a server is at work on it, so what looks like an unclean end is none
+    upto    the last migration to apply, if not all
     Unavailable if the file cannot be used or is damaged, Conflict if a newer version made it.
     """
     driver = SqliteDriver(path)
@@ -95,15 +96,15 @@ def open_sqlite(path: str | Path, *, threads: bool = True, in_use: bool = False)
     try:
         if needs_check:
             check(c)
-        migrate(c)
+        migrate(c, upto=upto)
     except BaseException:
         c.close()
         raise
     return Database(driver, c, threads=threads)
 
 
-def open_postgres(url: str, *, schema: str | None = None, use: Use | None = None) -> Database:
-    """Connect and migrate; `use` as in `PostgresDriver`.
+def open_postgres(url: str, *, schema: str | None = None, use: Use | None = None, upto: int | None = None) -> Database:
+    """Connect and migrate; `use` as in `PostgresDriver`, `upto` as in `open_sqlite`.
 
     Unavailable if the server does not answer, Conflict if a newer version made the tables or others use them otherwise.
     """
@@ -111,7 +112,7 @@ def open_postgres(url: str, *, schema: str | None = None, use: Use | None = None
     driver.create_schema()
     c = driver.connect()
     try:
-        migrate(c)
+        migrate(c, upto=upto)
     except BaseException:
         c.close()
         raise
@@ -131,12 +132,12 @@ def is_postgres(url_or_path: str | Path) -> bool:
     return str(url_or_path).startswith(("postgresql://", "postgres://"))
 
 
-def open_database(url_or_path: str | Path, *, in_use: bool = False, use: Use | None = None) -> Database:
+def open_database(url_or_path: str | Path, *, in_use: bool = False, use: Use | None = None, upto: int | None = None) -> Database:
     """`postgresql://…` is a server, `sqlite:///…` or anything else a file.
 
-    `in_use` as in `open_sqlite`, `use` as in `PostgresDriver`; a file is its owner's by the lock of its directory.
+    `in_use` and `upto` as in `open_sqlite`, `use` as in `PostgresDriver`; a file is its owner's by the lock of its directory.
     """
     text = str(url_or_path)
     if is_postgres(text):
-        return open_postgres(text, use=use)
-    return open_sqlite(text.removeprefix("sqlite:///") or MEMORY, in_use=in_use)
+        return open_postgres(text, use=use, upto=upto)
+    return open_sqlite(text.removeprefix("sqlite:///") or MEMORY, in_use=in_use, upto=upto)

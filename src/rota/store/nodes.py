@@ -31,6 +31,7 @@ REFRESH = "UPDATE nodes SET seen_at = {now} WHERE place = ? RETURNING id"
 LIST = f"SELECT {FIELDS}, started_at, seen_at, {{now}} - seen_at FROM nodes ORDER BY name, id"
 DELETE_SILENT = "DELETE FROM nodes WHERE id = ? AND seen_at < {now} - lost_after"
 MICROSECOND = timedelta(microseconds=1)
+RENAME = "UPDATE runs SET node = ? WHERE COALESCE(node, ?) = COALESCE(?, node) AND started_at IS NOT NULL"
 # Worked on by servers, and by none of those that are there.
 LEFT = f"""
     SELECT {COLUMNS} FROM runs
@@ -145,6 +146,11 @@ def find_node_of(c: Connection, run_id: str) -> str | None:
     """The name of the node that had the run's last attempt, and so has its log."""
     row = c.row("SELECT node FROM runs WHERE id = ?", (run_id,))
     return None if row is None else row[0]
+
+
+def rename_node(c: Connection, old: str | None, new: str | None) -> None:
+    """The logs that the old one has, and those that no name was needed for, are the new one's; None as `old`: of all there are."""
+    c.run(RENAME, (new, old, old))
 
 
 def _seen(row: Row) -> Seen:
