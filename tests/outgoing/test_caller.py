@@ -50,7 +50,7 @@ def test_whatever_a_receiver_does_it_takes_no_longer_than_the_limit(act: Callabl
     async def question(outgoing: Outgoing) -> None:
         async with receiving(act) as receiver:
             with pytest.raises(Failed) as failure:
-                await outgoing.request("GET", receiver.url, timeout_s=0.2)
+                await outgoing.request("GET", receiver.url, timeout_s=0.05)
             assert "127.0.0.1" not in str(failure.value)
 
     ask(question)

@@ -45,7 +45,7 @@ def test_the_whole_may_be_read_up_to_a_limit() -> None:
 def test_what_goes_wrong_is_a_failure(act: object) -> None:
     async def question(outgoing: Outgoing, receiver: Receiver) -> None:
         with pytest.raises(Failed):
-            async with outgoing.stream("GET", receiver.url, idle_s=0.1) as got:
+            async with outgoing.stream("GET", receiver.url, idle_s=0.05) as got:
                 await got.read(10)
 
     ask(question, act)

@@ -238,7 +238,7 @@ def test_an_error_in_the_middle_of_a_stream_is_told():
 @KINDS
 @pytest.mark.parametrize("slow", [hang, dribble])
 def test_an_answer_that_takes_too_long_is_given_up(kind, slow):
-    heard = ask(kind, slow, wire={"timeout_s": 0.1})
+    heard = ask(kind, slow, wire={"timeout_s": 0.05})
     assert heard.fault is not None
     assert heard.fault.is_passing
 

@@ -126,10 +126,10 @@ def test_which_status_is_success_can_be_said(tmp_path, site, status, expect, sta
 
 
 def test_a_target_that_hangs_is_given_up_in_time_and_tried_again_with_the_same_key(tmp_path, site):
-    step = {**request(f"{site.url}/hang"), "timeout_seconds": 0.2, "max_retries": 1}
+    step = {**request(f"{site.url}/hang"), "timeout_seconds": 0.05, "max_retries": 1}
     before = len(site.asked)
     done = pipe(tmp_path, step, retry=Retry(delay_s=0.0))
-    assert (done.summary["error_type"], done.outcome.error) == ("ToolTimeout", "no answer within 0.2 s")
+    assert (done.summary["error_type"], done.outcome.error) == ("ToolTimeout", "no answer within 0.05 s")
     first, second = site.asked[before:]
     assert first[2]["idempotency-key"] == second[2]["idempotency-key"]
 
@@ -211,7 +211,7 @@ def test_tools_of_a_catalogue_speak_json_rpc(tmp_path, catalogue):
     [
         ({"uses": "crm.find", "with": {"fail": True}}, "ToolFailed", "crm.find: refused"),
         ({"uses": "crm.find", "with": "text"}, "InputValidationError", "object"),
-        ({"uses": "local.do", "with": {"hang": True}, "timeout_seconds": 0.3}, "ToolTimeout", "0.3 s"),
+        ({"uses": "local.do", "with": {"hang": True}, "timeout_seconds": 0.1}, "ToolTimeout", "0.1 s"),
     ],
 )
 def test_their_failures_are_told(tmp_path, catalogue, step, error_type, words):

@@ -81,10 +81,10 @@ async def cancel_run(
     return receipt
 
 
-async def wait_admission(rota: Rota, run_id: str, timeout_s: float = ADMISSION_S) -> None:
-    """Until the dispatcher has judged a new run: it is refused, waits in its queue, or starts. At most so many seconds."""
+async def wait_admission(rota: Rota, run_id: str) -> None:
+    """Until the dispatcher has judged a new run: it is refused, waits in its queue, or starts. At most ADMISSION_S."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(ADMISSION_S):
             while True:
                 passed = rota.bus.next_pass("dispatcher")
                 if await rota.database.read(lambda c: runs.is_judged(c, run_id)):

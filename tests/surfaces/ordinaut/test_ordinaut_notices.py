@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
 from tests.receivers import Receiver, answer, receiving
 from tests.surfaces.ordinaut.agents_asking import People, served, until
 from tests.surfaces.ordinaut.test_ordinaut_engine import FAILS, hurry, run_now
 
+from rota.core import delivery
 from rota.core.actor import OPERATOR
 from rota.ops import deliveries
 
@@ -44,7 +46,9 @@ def test_the_end_of_a_failed_run_is_told_once_and_its_retries_are_not(tmp_path: 
     served(tmp_path, talk)
 
 
-def test_only_its_own_agent_is_told_and_a_refusal_is_tried_again(tmp_path: Path) -> None:
+def test_only_its_own_agent_is_told_and_a_refusal_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_WAIT_S", 0.01)
+
     async def talk(who: People) -> None:
         async with receiving(answer(503), answer(204)) as receiver:
             await give_address(who, receiver.url)

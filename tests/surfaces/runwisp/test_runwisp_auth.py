@@ -15,6 +15,7 @@ from tests.surfaces.runwisp.serving import described
 
 from rota.core.ulid import from_ulid
 from rota.http.address import behind_proxies
+from rota.ops import runs as asked_runs
 from rota.ops.context import Rota
 from rota.ops.door import Door
 from rota.store import runs
@@ -149,7 +150,11 @@ def test_who_may_do_what_from_where(
     assert ask(rota, talk) == status
 
 
-def test_a_run_of_a_session_was_started_over_the_api_and_not_at_the_machine(rota: Rota, tmp_path: Path) -> None:
+def test_a_run_of_a_session_was_started_over_the_api_and_not_at_the_machine(
+    rota: Rota, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked_runs, "ADMISSION_S", 0.01)  # nobody is there to judge it
+
     async def talk() -> None:
         async with described(rota, tmp_path, "[tasks.t]\nrun = 'true'\n", auth.RUNWISP) as place:
             run = await place.post("/api/tasks/t/run")
