@@ -15,7 +15,7 @@ from tests.factories import make_new_run, make_task
 from rota.bus import LOG_GONE, Bus, LoopName, Watcher
 from rota.core.run import Run
 from rota.core.silence import Silence
-from rota.engine import membership
+from rota.engine import membership, relay
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.known import KnownTasks
@@ -311,6 +311,35 @@ def test_notices_and_wakes_reach_the_other_servers(make: Callable[[str], Server]
         assert heard == ["run.started"] * 300 + ["run.deleted"]
         assert (b.called, b.gone) == (["dispatcher"], [log_name])
         assert b.bus.signal("dispatcher").is_set() and not b.bus.signal("scheduler").is_set()
+
+    play(scene())
+
+
+def test_the_others_are_told_that_something_did_not_get_through_to_them(
+    make: Callable[[str], Server], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "AGAIN_S", 0.01)
+
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        await b.join()
+        await a.membership.tick()
+        a.bus.outward = a.relay
+        with psycopg.connect(postgres_url, autocommit=True) as ear, b.bus.watch() as watcher:
+            ear.execute(f"LISTEN rota_{SCHEMA}")
+            await a.beside.write(lambda c: c.run("SET search_path TO nowhere"))  # so that it knows no channel
+            a.bus.publish("run.deleted", {"run_id": "1", "owner_id": None})
+            await asyncio.sleep(0.1)
+            await a.beside.write(lambda c: c.run(f"SET search_path TO {SCHEMA}"))
+            bringing = asyncio.create_task(b.relay.bring_in())
+            [told] = await asyncio.to_thread(lambda: list(ear.notifies(timeout=5, stop_after=1)))
+            b.relay.hear(told.payload)
+            b.relay.hear('{"node": 7}')  # of another version
+            await asyncio.sleep(0)
+            bringing.cancel()
+        assert watcher.lost == 2
+        assert set(b.called) == relay.CALLED, "everybody looks for himself"
 
     play(scene())
 

@@ -52,6 +52,7 @@ async def keep_ticking(loop: Loop, clock: Clock, bus: Bus, vitals: Vitals, on_fa
         bus.tell_pass(loop.name)
         if tick is None:
             on_fault()
+            bus.miss()  # what it had to tell may stand in the store all the same
             # A fault is rested on whatever happens meanwhile: what woke us is still in the store afterwards.
             await clock.wait(asyncio.Event(), clock.now() + REST_AFTER_FAULT)
             wake_followers(bus)

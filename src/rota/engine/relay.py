@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 # What happens within this time goes out together.
 GATHER_S = 0.02
+AGAIN_S = 1.0
 # Loops that plan: where we lead, nobody else has to look.
 LED = frozenset({"scheduler", "supervisor", "expirer", "pruner", "notifier", "recall"})
 CALLED = LED | {"dispatcher", "membership"}
@@ -37,12 +38,13 @@ Told = list[Any]
 
 class Message(Struct, omit_defaults=True):
     """`told`: kind and data of notices, in their order. `number`: PostgreSQL takes messages of one transaction for one that do
-    not differ."""
+    not differ. `missed`: something before it did not get through."""
 
     node: str
     wake: list[str] = []
     told: list[Told] = []
     number: int = 0
+    missed: bool = False
 
 
 class Relay:
@@ -62,6 +64,7 @@ class Relay:
         self._wakes: set[str] = set()
         self._told: list[Told] = []
         self._sending: asyncio.Task[None] | None = None
+        self._has_lost = False
         self._heard: asyncio.Queue[Message] = asyncio.Queue()
 
     # Out
@@ -82,20 +85,36 @@ class Relay:
 
     async def _send(self) -> None:
         await asyncio.sleep(GATHER_S)
+        while not await self._call_out():
+            await asyncio.sleep(AGAIN_S)
         self._sending = None
+        if self._wakes or self._told:
+            self._send_soon()
+
+    async def _call_out(self) -> bool:
+        """Whether it got through. What did not is not told later, but that there was something."""
         wakes, self._wakes = sorted(self._wakes), set()
         told, self._told = self._told, []
-        messages = list(_messages(self._engine.node, wakes, told))
+        messages = list(_messages(self._engine.node, wakes, told)) if wakes or told else []
+        if self._has_lost:
+            messages.insert(0, _encode(Message(self._engine.node, missed=True)))
         try:
             await self._beside.write(lambda c: call_out(c, messages))
         except RotaError as error:
-            log.warning("the other nodes were not called: they look by themselves", why=error.message)
+            log.warning("the other nodes were not called", why=error.message)
+            self._has_lost = True
+            return False
+        self._has_lost = False
+        return True
 
     # In
 
     def hear(self, text: str) -> None:
         """From any node; our own words come back too."""
-        message = msgspec.json.decode(text, type=Message)
+        try:
+            message = msgspec.json.decode(text, type=Message)
+        except msgspec.MsgspecError:  # of another version
+            message = Message("", missed=True)
         if message.node != self._engine.node:
             self._heard.put_nowait(message)
 
@@ -109,6 +128,8 @@ class Relay:
         """What was heard, in its order, until cancelled."""
         while True:
             message = await self._heard.get()
+            if message.missed:
+                self.miss()
             for name in message.wake:
                 self._call(name)
             if message.told:
