@@ -41,7 +41,7 @@ def test_the_right_answer_comes_in_and_is_not_counted() -> None:
             with pytest.raises(Unauthorized):
                 await ours.answer("never issued", "x", HERE)
         for _ in range(3):
-            nonce = ours.challenge(HERE)
+            nonce = await ours.challenge(HERE)
             await ours.answer(nonce, answer_to(nonce), HERE)
         with pytest.raises(Unauthorized):
             await ours.answer("never issued", "x", HERE)
@@ -57,16 +57,16 @@ def test_a_nonce_is_good_for_one_answer_and_five_minutes() -> None:
     ours = door(clock)
 
     async def ask() -> None:
-        nonce = ours.challenge(HERE)
+        nonce = await ours.challenge(HERE)
         assert len(nonce) == 64
         await ours.answer(nonce, answer_to(nonce), HERE)
         with pytest.raises(Unauthorized):
             await ours.answer(nonce, answer_to(nonce), HERE)
-        late = ours.challenge(HERE)
+        late = await ours.challenge(HERE)
         clock.advance(NONCE_S)
         with pytest.raises(Unauthorized):
             await ours.answer(late, answer_to(late), HERE)
-        wrong = ours.challenge(HERE)
+        wrong = await ours.challenge(HERE)
         with pytest.raises(Unauthorized):
             await ours.answer(wrong, answer_to(wrong).upper(), HERE)
         with pytest.raises(Unauthorized):
@@ -79,7 +79,8 @@ def test_guesses_at_one_time_all_count() -> None:
     ours = door(HandClock())
 
     async def ask() -> None:
-        guesses = (ours.answer(ours.nonces.issue(), "x", HERE) for _ in range(8))
+        nonces = [await ours.nonces.issue() for _ in range(8)]
+        guesses = (ours.answer(nonce, "x", HERE) for nonce in nonces)
         outcomes = await asyncio.gather(*guesses, return_exceptions=True)
         assert [type(each) for each in outcomes].count(Unauthorized) == MOST_FAILURES
         assert [type(each) for each in outcomes].count(Throttled) == 3
@@ -90,28 +91,36 @@ def test_guesses_at_one_time_all_count() -> None:
 def test_challenges_have_a_count_of_their_own() -> None:
     clock = HandClock()
     ours = door(clock)
-    for _ in range(MOST_CHALLENGES):
-        ours.challenge(HERE)
-        ours.challenge(None)
-    with pytest.raises(Throttled):
-        ours.challenge(HERE)
-    ours.challenge(THERE)
-    ours.challenge(None)
-    clock.advance(WINDOW_S)
-    ours.challenge(HERE)
+
+    async def ask() -> None:
+        for _ in range(MOST_CHALLENGES):
+            await ours.challenge(HERE)
+            await ours.challenge(None)
+        with pytest.raises(Throttled):
+            await ours.challenge(HERE)
+        await ours.challenge(THERE)
+        await ours.challenge(None)
+        clock.advance(WINDOW_S)
+        await ours.challenge(HERE)
+
+    asyncio.run(ask())
 
 
 def test_a_ticket_opens_one_session_within_a_minute() -> None:
     clock = HandClock()
     ours = door(clock)
-    ticket, late = ours.tickets.issue(), ours.tickets.issue()
-    ours.use_ticket(ticket, HERE)
-    for word in (ticket, "made up"):
+
+    async def ask() -> None:
+        ticket, late = await ours.tickets.issue(), await ours.tickets.issue()
+        await ours.use_ticket(ticket, HERE)
+        for word in (ticket, "made up"):
+            with pytest.raises(Unauthorized):
+                await ours.use_ticket(word, HERE)
+        clock.advance(60)
         with pytest.raises(Unauthorized):
-            ours.use_ticket(word, HERE)
-    clock.advance(60)
-    with pytest.raises(Unauthorized):
-        ours.use_ticket(late, HERE)
+            await ours.use_ticket(late, HERE)
+
+    asyncio.run(ask())
 
 
 def test_another_password_or_installation_has_another_session_key() -> None:
@@ -156,11 +165,15 @@ def test_memory_of_clients_and_words_is_bounded() -> None:
     for n in range(MOST_CLIENTS + 10):
         limiter.take(f"client {n}")
     assert len(limiter._taken) == MOST_CLIENTS
-    first = words.issue()
-    for _ in range(MOST):
-        words.issue()
-    assert len(words._until) == MOST
-    assert not words.use(first)
+
+    async def fill() -> None:
+        first = await words.issue()
+        for _ in range(MOST):
+            await words.issue()
+        assert len(words._until) == MOST
+        assert not await words.use(first)
+
+    asyncio.run(fill())
 
 
 def test_an_installation_keeps_its_fingerprint(rota: Rota) -> None:

@@ -8,7 +8,7 @@ import secrets
 from rota.clock import Clock
 from rota.core.errors import Unauthorized
 from rota.ops.limiter import Limiter
-from rota.ops.onetime import OneTime
+from rota.ops.onetime import OneTime, Words
 
 ROUNDS = 600_000
 KEY_BYTES = 32
@@ -32,17 +32,17 @@ class Door:
         self.is_open = is_open
         self.is_ephemeral = password is None
         self.password = secrets.token_urlsafe(PASSWORD_BYTES) if password is None else password
-        self.nonces = OneTime(clock, NONCE_S)
-        self.tickets = OneTime(clock, TICKET_S)
+        self.nonces: Words = OneTime(clock, NONCE_S)
+        self.tickets: Words = OneTime(clock, TICKET_S)
         self._failures = Limiter(clock, MOST_FAILURES, WINDOW_S)
         self._challenges = Limiter(clock, MOST_CHALLENGES, WINDOW_S)
         self._hashing = asyncio.Semaphore(MOST_HASHES)
         self._key: bytes | None = None
 
-    def challenge(self, address: str | None) -> str:
+    async def challenge(self, address: str | None) -> str:
         """A nonce to answer. Raises Throttled."""
         self._challenges.take(address)
-        return self.nonces.issue()
+        return await self.nonces.issue()
 
     async def answer(self, nonce: str, answer: str, address: str | None) -> None:
         """Lets in who knows the password: `answer` is PBKDF2-HMAC-SHA256 of it in lower-case hex, salted by the nonce's text
@@ -54,15 +54,15 @@ class Door:
         await self._check(nonce, answer)
         self._failures.give_back(address)
 
-    def use_ticket(self, ticket: str, address: str | None) -> None:
+    async def use_ticket(self, ticket: str, address: str | None) -> None:
         """Raises Unauthorized, and Throttled after too many of those."""
         self._failures.take(address)
-        if not self.tickets.use(ticket):
+        if not await self.tickets.use(ticket):
             raise Unauthorized("this ticket was used, or is too old", hint="ask for a new one")
         self._failures.give_back(address)
 
     async def _check(self, nonce: str, answer: str) -> None:
-        is_known = self.nonces.use(nonce)
+        is_known = await self.nonces.use(nonce)
         expected = (await self._derive(nonce.encode())).hex() if is_known else ""
         if not (is_known and hmac.compare_digest(expected.encode(), answer.encode("utf-8", "replace"))):
             raise Unauthorized("wrong password, or a challenge that was used or is too old", hint="ask for a new challenge")

@@ -2,11 +2,20 @@
 
 import secrets
 from collections import OrderedDict
+from typing import Protocol
 
 from rota.clock import Clock
 
 WORD_BYTES = 32
 MOST = 10_000
+
+
+class Words(Protocol):
+    async def issue(self) -> str:
+        """64 hex digits that nobody can guess."""
+
+    async def use(self, word: str) -> bool:
+        """Whether it was issued, is not too old, and was not used before. Whatever the answer, it is used now."""
 
 
 class OneTime:
@@ -17,15 +26,13 @@ class OneTime:
         self._lifetime_s = lifetime_s
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def issue(self) -> str:
-        """64 hex digits that nobody can guess."""
+    async def issue(self) -> str:
         self._drop_old()
         word = secrets.token_hex(WORD_BYTES)
         self._until[word] = self._clock.monotonic() + self._lifetime_s
         return word
 
-    def use(self, word: str) -> bool:
-        """Whether it was issued, is not too old, and was not used before. Whatever the answer, it is used now."""
+    async def use(self, word: str) -> bool:
         until = self._until.pop(word, None)
         return until is not None and self._clock.monotonic() < until
 

@@ -24,7 +24,9 @@ from rota.engine.membership import Duties, Joined, Membership
 from rota.engine.relay import LED, Relay
 from rota.engine.seat import Seat
 from rota.engine.shared import SharedLoop
+from rota.ops.door import NONCE_S, TICKET_S
 from rota.ops.installation import apply_file_tasks
+from rota.ops.sharedwords import SharedWords
 from rota.server.units import Units
 from rota.store.database import open_beside
 from rota.store.leadership import Lead
@@ -155,6 +157,8 @@ def build_cluster(parts: "Parts", url: str) -> Cluster:
     )  # fmt: skip
     parts.rota.here = node
     silence = Silence(settings.server.lost_after)
+    door = parts.rota.door
+    door.nonces, door.tickets = SharedWords(parts.rota, NONCE_S, "nonce"), SharedWords(parts.rota, TICKET_S, "ticket")
     return Cluster(parts, Seat(node=node, steady_s=steady_s, silence=silence), url)
 
 

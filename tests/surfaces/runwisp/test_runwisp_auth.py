@@ -236,10 +236,10 @@ def test_a_launch_opens_a_session_once_and_leads_on(rota: Rota) -> None:
     ["//evil.example", "/\\evil.example", "http://evil.example", "evil", "/\t/evil.example", "/a\nb", "\\\\evil", "/a\\b"],
 )
 def test_a_launch_leads_nowhere_else_and_keeps_the_ticket(rota: Rota, target: str) -> None:
-    ticket = rota.door.tickets.issue()
+    ticket = asyncio.run(rota.door.tickets.issue())
     reply = ask(rota, lambda asker: asker.get("/api/auth/launch", params={"ticket": ticket, "redirect": target}))
     assert (reply.status_code, "set-cookie" in reply.headers) == (400, False)
-    assert rota.door.tickets.use(ticket)
+    assert asyncio.run(rota.door.tickets.use(ticket))
 
 
 def test_failed_launches_count_as_failed_logins(rota: Rota) -> None:
@@ -264,7 +264,7 @@ def test_addresses_behind_a_trusted_proxy_are_counted_each_for_itself(rota: Rota
 def test_the_cookie_follows_the_place_and_the_security_of_the_server(rota: Rota) -> None:
     async def talk(asker: httpx.AsyncClient) -> str:
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.1"}
-        query = {"ticket": rota.door.tickets.issue()}
+        query = {"ticket": await rota.door.tickets.issue()}
         reply = await asker.get("/api/auth/launch", params=query, headers=headers)
         assert reply.headers["strict-transport-security"]
         assert reply.headers["location"] == "/runwisp/"

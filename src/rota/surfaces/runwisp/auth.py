@@ -143,7 +143,7 @@ async def get_status(ask: Ask) -> Reply:
 
 
 async def get_challenge(ask: Ask) -> Reply:
-    return ok(Challenge(ask.rota.door.challenge(peer_of(ask.scope).address)))
+    return ok(Challenge(await ask.rota.door.challenge(peer_of(ask.scope).address)))
 
 
 async def login(ask: Ask) -> Reply:
@@ -161,12 +161,12 @@ async def logout(ask: Ask) -> Reply:
 
 
 async def make_ticket(ask: Ask) -> Reply:
-    return ok(Ticket(ask.rota.door.tickets.issue()))
+    return ok(Ticket(await ask.rota.door.tickets.issue()))
 
 
 async def launch(ask: Ask) -> Reply:
     target = _target(ask)
-    ask.rota.door.use_ticket(ask.query.ticket, peer_of(ask.scope).address)
+    await ask.rota.door.use_ticket(ask.query.ticket, peer_of(ask.scope).address)
     session = _cookie(ask.scope, await _issue(ask.rota), SESSION_S)
     headers = ((b"location", target.encode()), (b"set-cookie", session.encode()))
     return Reply(HTTPStatus.SEE_OTHER, b"", JSON, headers)
