@@ -81,3 +81,29 @@ def test_what_another_server_offers_is_left_for_it(world: World) -> None:
     assert (left.state, left.reason, left.fence) == ("pending", None, 1)
     taken = world.write(lambda c: admission.claim(c, 10, "b", world.clock.now()))
     assert [each.id for each in taken] == [run.id]
+
+
+def test_a_run_that_was_claimed_without_a_place_keeps_its_own_in_a_full_queue(world: World) -> None:
+    task = world.add("train", runs_on=["gpu"], policy=Policy(max_concurrent=2, queue_max=1))
+    offer(world, "gpu", room=1)
+    runs = [world.add_run(task) for _ in range(3)]
+    world.tick(world.dispatcher)
+    offer(world, "gpu", room=0)
+    world.tick(world.dispatcher)
+    told = [(world.run(run).state, world.run(run).error) for run in runs[:2]]
+    assert told == [("running", None), ("pending", "every node that offers gpu is busy")]
+    offer(world, "gpu", room=1)
+    world.tick(world.dispatcher)
+    assert [world.run(run).state for run in runs] == ["running", "running", "pending"]
+
+
+def test_who_waits_for_a_place_longest_and_most_urgently_gets_it(world: World) -> None:
+    offer(world, "gpu", room=0)
+    late = world.add_run(world.add("late", runs_on=["gpu"], policy=Policy(priority=9)))
+    world.go(0)
+    soon = world.add_run(world.add("soon", runs_on=["gpu"], policy=Policy(priority=1)))
+    world.go(0)
+    offer(world, "gpu", room=1)
+    world.dispatcher.free([late.task_id], [])
+    world.tick(world.dispatcher)
+    assert [world.run(run).state for run in (late, soon)] == ["pending", "running"]

@@ -1,8 +1,10 @@
 from tests.factories import NOON
 from tests.store.storing import add_ended, add_run, add_running, add_task
 
-from rota.store import admission, placements, runs
+from rota.core.lease import holder_of
+from rota.store import admission, nodes, placements, runs
 from rota.store.connection import Connection
+from rota.store.nodes import Node
 from rota.store.placements import Placement
 
 
@@ -71,3 +73,36 @@ def test_each_queue_is_noted_once(c: Connection) -> None:
     for labels in ("", "gpu", ""):
         placements.note_queue(c, labels)
     assert placements.list_queues(c) == ["", "gpu"]
+
+
+def test_an_attempt_that_nobody_has_is_recalled_and_one_that_somebody_has_is_not(c: Connection) -> None:
+    task = add_task(c)
+    free, taken = add_running(c, task), add_running(c, task)
+    placements.take(c, taken.id, taken.fence, "ann", NOON)
+    assert placements.recall(c, free.id, free.fence)
+    assert not placements.take(c, free.id, free.fence, "ann", NOON)
+    assert not placements.recall(c, taken.id, taken.fence)
+    assert placements.is_held(c, taken.id, taken.fence, "ann")
+    assert not placements.recall(c, taken.id, taken.fence - 1)
+    assert placements.recall(c, taken.id, taken.fence + 1)
+
+
+def test_it_is_known_who_has_what(c: Connection) -> None:
+    task = add_task(c)
+    runs_ = [add_running(c, task) for _ in range(3)]
+    for run, worker in zip(runs_, ("ann", "bob"), strict=False):
+        placements.take(c, run.id, run.fence, worker, NOON)
+    asked = [run.id for run in runs_]
+    assert placements.list_workers(c, asked) == {runs_[0].id: "ann", runs_[1].id: "bob"}
+    placements.close(c, runs_[0].id, runs_[0].fence)
+    assert placements.list_workers(c, asked) == {runs_[1].id: "bob"}
+    assert placements.list_workers(c, []) == {}
+
+
+def test_what_is_out_is_all_that_no_server_carries_out_itself(c: Connection) -> None:
+    task = add_task(c)
+    mine, lost, local, outside = (add_run(c, task) for _ in range(4))
+    nodes.insert_node(c, Node(id="alone", name="alone", capacity=4))
+    for run, holder in ((mine, "here"), (lost, "gone"), (local, "alone"), (outside, holder_of("them"))):
+        admission.claim_direct(c, [run.id], holder, NOON)
+    assert [run.id for run in placements.list_out(c)] == sorted([mine.id, lost.id])

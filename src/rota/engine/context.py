@@ -57,6 +57,11 @@ class Engine(Struct, kw_only=True):
         """Whether there are more servers on this database."""
         return self.seat is not None and self.seat.others > 0
 
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody else wants to hear what happens here: other servers, or workers."""
+        return self.seat is not None and self.seat.others + self.seat.workers > 0
+
     def may_lead(self, c: Connection) -> bool:
         """Whether this server plans, and will until this transaction is over."""
         return self.seat is None or self.seat.holds_lead(c)

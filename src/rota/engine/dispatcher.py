@@ -20,6 +20,7 @@ from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.engine.placer import Placer
+from rota.engine.seat import Deposed
 from rota.runners.base import Claim, Runner
 from rota.store import admission, fanout, revisions, runs, runsecrets
 from rota.store.admission import Candidate
@@ -109,14 +110,18 @@ class Dispatcher:
     `freed` names tasks and keys whose runs ended: their queues are looked at. After a start, and now and then, all queues are.
 
     is_outside  whether the runs of a task are kept for workers from outside
+    is_led      it also claims only where it decides
     """
 
     name: LoopName = "dispatcher"
 
-    def __init__(self, engine: Engine, runner: Runner, is_outside: Callable[[Task], bool] = is_outside_work) -> None:
+    def __init__(
+        self, engine: Engine, runner: Runner, is_outside: Callable[[Task], bool] = is_outside_work, *, is_led: bool = False
+    ) -> None:
         self._engine = engine
         self._runner = runner
         self._is_outside = is_outside
+        self._is_led = is_led
         self._placer = Placer(runner, engine)
         self._freed: set[str] | None = None
         self._freed_keys: set[str] = set()
@@ -129,6 +134,10 @@ class Dispatcher:
         if self._freed is not None:
             self._freed.update(task_ids)
         self._freed_keys.update(keys)
+
+    def let_go(self) -> None:
+        """Somebody looks after all that is running: what is in doubt here is in doubt no more."""
+        self._doubtful = []
 
     def look_everywhere(self) -> None:
         """Other servers have ended runs, or nobody has kept count."""
@@ -181,16 +190,17 @@ class Dispatcher:
         ended = give_back(c, self._engine, self._doubtful, now) if self._doubtful else []
         self._engine.check_seat(c)
         leads = self._engine.may_lead(c)
+        if self._is_led and not leads:
+            raise Deposed
         admitted = self._decide_all(c, now, freed, keys) if leads else Admitted()
         ended += admitted.ended
         claimed = self._claim(c, now, admitted.services)
-        self._doubtful = [*self._doubtful, *((run.id, run.fence) for run in claimed)]
+        self._doubtful = [*self._doubtful, *_keys(claimed)]
         known = self._engine.known.get(c, {run.task_id for run in claimed})
-        # Since they were admitted it was settled that others are to work on them: the next pass offers them.
-        kept = [run for run in claimed if self._is_outside(known[run.task_id])]
-        kept += self._placer.misplaced([run for run in claimed if run not in kept], known)
-        ended += give_back(c, self._engine, [(run.id, run.fence) for run in kept], now) if kept else []
-        begun = [(run, known[run.task_id]) for run in claimed if run not in kept]
+        kept = self._give_back(c, now, claimed, known)
+        ended += [run for run in kept if run.ended_at]
+        left = {run.id for run in kept}
+        begun = [(run, known[run.task_id]) for run in claimed if run.id not in left]
         secrets = runsecrets.list_secrets(c, [run.id for run, task in begun if isinstance(task.spec.executor, Project)])
         started = zip(revisions.as_started(c, begun), begun, strict=True)
         claims = [make_claim(c, task, run, secrets.get(run.id, {})) for task, (run, _) in started]
@@ -200,6 +210,20 @@ class Dispatcher:
         calls_others = self._engine.has_others and (admitted.fresh > 0 or admission.has_ready(c))
         next_at = _earlier(self._next_at(c, now), admitted.gate_at) if leads else None
         return Dispatched(claims, ended, stops, next_at, admitted.fresh == BATCH or bool(kept), calls_others)
+
+    def _give_back(self, c: Connection, now: datetime, claimed: list[Run], known: dict[str, Task]) -> list[Run]:
+        """What cannot start here after all. Answers these runs, of which some were asked to stop meanwhile, and so have ended."""
+        # Since they were admitted it was settled that others are to work on them: the next pass offers them.
+        outside = [run for run in claimed if self._is_outside(known[run.task_id])]
+        misplaced = self._placer.misplaced([run for run in claimed if run not in outside], known)
+        elsewhere = [run for run, _ in misplaced if self._placer.is_offered_elsewhere(known[run.task_id])]
+        nowhere = [(run, why) for run, why in misplaced if run not in elsewhere]
+        ended = give_back(c, self._engine, _keys(outside), now) if outside else []
+        ended += give_back(c, self._engine, _keys(elsewhere), now, "ready") if elsewhere else []
+        ended += give_back(c, self._engine, _keys(run for run, _ in nowhere), now, "held") if nowhere else []
+        admission.mark_unplaced(c, [(run.id, why) for run, why in nowhere])
+        over = {run.id: run for run in ended}
+        return [over.get(run.id, run) for run in [*outside, *(run for run, _ in misplaced)]]
 
     def _decide_all(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str]) -> Admitted:
         waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
@@ -231,8 +255,9 @@ class Dispatcher:
 
     def _queues(self, c: Connection, now: datetime, freed: set[str] | None) -> list[str]:
         """The tasks whose queues are looked at."""
+        stuck, self._placer.stuck = self._placer.stuck, set()
         if freed is not None and abs(now - self._looked_at) < LOOK_AGAIN:
-            return sorted(freed)
+            return sorted(freed | stuck)
         self._looked_at = now
         return admission.list_tasks_with_held(c)
 
@@ -291,6 +316,7 @@ class Dispatcher:
         obstacle = None if self._is_outside(task) else self._placer.find_obstacle(task)
         if obstacle:
             decisions.unplaced.append((candidate.run_id, obstacle))
+            self._placer.stuck.add(candidate.task_id)
         return obstacle is not None
 
     def _start(self, room: Room, candidate: Candidate, decisions: Decisions) -> None:
@@ -352,6 +378,10 @@ class Dispatcher:
         oldest = None if admission.is_stopping(c, task_id) else admission.oldest_active(c, task_id)
         after = runs.request_stop(c, oldest.id, "replaced", now) if oldest else None
         return [after] if after is not None and after.ended_at else []
+
+
+def _keys(claimed: Iterable[Run]) -> list[tuple[str, int]]:
+    return [(run.id, run.fence) for run in claimed]
 
 
 def _earlier(first: datetime | None, second: datetime | None) -> datetime | None:

@@ -13,12 +13,14 @@ class Placer:
     """What the runner says of places, for the dispatcher.
 
     unfit  tasks whose runs were claimed and could not be placed: they are not claimed again until they can
+    stuck  tasks whose runs wait for a place: their queues are looked at in each pass, so that none is overtaken
     """
 
     def __init__(self, runner: Runner, engine: Engine) -> None:
         self._runner = runner
         self._engine = engine
         self.unfit: set[str] = set()
+        self.stuck: set[str] = set()
 
     def find_obstacle(self, task: Task) -> str | None:
         """Why a run of this task could not be started now, by this server or by another."""
@@ -38,11 +40,12 @@ class Placer:
         self.unfit = {task_id for task_id, task in known.items() if self._find_own(task)}
         return sorted(self.unfit)
 
-    def misplaced(self, claimed: Sequence[Run], known: Mapping[str, Task]) -> list[Run]:
-        """Those that cannot start, if the others do: places were taken, or their owners left, since they were admitted."""
+    def misplaced(self, claimed: Sequence[Run], known: Mapping[str, Task]) -> list[tuple[Run, str]]:
+        """Those that cannot start if the others do, and why: places were taken, or their owners left, since they were admitted."""
         obstacles = self._runner.find_obstacles([known[run.task_id] for run in claimed])
-        found = [run for run, obstacle in zip(claimed, obstacles, strict=True) if obstacle]
-        self.unfit.update(run.task_id for run in found)
+        found = [(run, obstacle) for run, obstacle in zip(claimed, obstacles, strict=True) if obstacle]
+        self.unfit.update(run.task_id for run, _ in found)
+        self.stuck.update(run.task_id for run, _ in found)
         return found
 
     def split(self, services: Iterable[tuple[str, Task]]) -> tuple[list[str], list[tuple[str, str]]]:

@@ -27,7 +27,8 @@ from rota.store.settlement import RetrySettlement, Settlement
 log = structlog.get_logger()
 
 BATCH = 500
-# Each claim beyond one for each attempt is about a crash: it may be this very work that brings the server down.
+# Each claim beyond one for each attempt is about a crash, unless it was given back: it may be this very work that brings the
+# server down.
 MOST_RESUMES = 50
 
 
@@ -245,13 +246,15 @@ class Settler:
         )
         return verdict.judge(
             policy, run.attempt, outcome, now, draw=self._engine.random.random(),
-            resumes=self._resumes(task, run), uptimes_s=uptimes_s,
+            resumes=self._resumes(c, task, run), uptimes_s=uptimes_s,
         )  # fmt: skip
 
-    def _resumes(self, task: Task, run: Run) -> bool:
+    def _resumes(self, c: Connection, task: Task, run: Run) -> bool:
         """What the task says, else as its work is by nature; but never for ever."""
-        told = task.spec.policy.resume_after_crash
-        return (self._is_durable(task) if told is None else told) and run.fence - run.attempt < MOST_RESUMES
+        told, again = task.spec.policy.resume_after_crash, run.fence - run.attempt
+        if not (self._is_durable(task) if told is None else told):
+            return False
+        return again < MOST_RESUMES or again - settlement.count_returned(c, run.id) < MOST_RESUMES
 
     def _follow_service(self, c: Connection, each: Judged, now: datetime) -> Run:
         """What the end of an instance's run means for its next one; the run as it stands afterwards."""

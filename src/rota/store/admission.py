@@ -12,8 +12,8 @@ from rota.core.run import Run
 from rota.core.states import Reason, State, move
 from rota.store import stopped
 from rota.store.connection import Connection, Row
-from rota.store.moments import from_us, to_us
-from rota.store.runrow import COLUMNS, from_row
+from rota.store.moments import from_us, to_us, to_us_or_none
+from rota.store.runrow import COLUMNS, Admission, from_row
 
 PRIORITIES = range(1, 10)
 CANDIDATE = "id, task_id, due_at, created_at, priority, attempt, concurrency_key, dedupe_key, instance"
@@ -111,11 +111,12 @@ CLAIM_DIRECT = {
             SELECT id FROM runs WHERE id IN ({{values}}) AND COALESCE(admission, '') = 'new' ORDER BY id FOR UPDATE SKIP LOCKED)
         {START} WHERE id IN (SELECT id FROM picked) AND COALESCE(admission, '') = 'new' RETURNING {COLUMNS}""",
 }
-# The exact opposite of a claim, but for the fence, which only rises.
+# The exact opposite of a claim, but for the fence, which only rises, and the count of claims that nothing came of.
 RELEASE = f"""
     WITH given (run_id, old_fence) AS ({{values}})
-    UPDATE runs SET state = {stopped.STATE}, admission = {stopped.ADMISSION}, reason = {stopped.reason("NULL")},
-        ended_at = {stopped.ended_at("CAST(? AS BIGINT)")}, due_at = ?, holder = NULL,
+    UPDATE runs SET state = {stopped.STATE}, admission = CASE WHEN stop_cause IS NULL THEN CAST(? AS TEXT) END,
+        reason = {stopped.reason("NULL")}, ended_at = {stopped.ended_at("CAST(? AS BIGINT)")},
+        due_at = COALESCE(CAST(? AS BIGINT), due_at), holder = NULL, returned = returned + 1,
         started_at = CASE WHEN resumed = 1 THEN started_at END,
         attempt = attempt - 1 + resumed
     FROM given WHERE runs.id = given.run_id AND runs.fence = given.old_fence AND COALESCE(runs.state, '') = 'running'
@@ -285,12 +286,17 @@ def _in_queue_order(rows: list[Row]) -> list[Run]:
     return sorted(map(from_row, rows), key=lambda run: queue_order(run.priority, run.due_at, run.id))
 
 
-def release(c: Connection, rows: Sequence[tuple[str, int]], now: datetime, due_at: datetime) -> list[str]:
+def release(
+    c: Connection, rows: Sequence[tuple[str, int]], now: datetime, due_at: datetime | None = None, admission: Admission = "new"
+) -> list[str]:
     """Give claims back unused, as (run id, fence). Returns the runs that wait again.
 
     A run that was asked to stop meanwhile is ended as that stop says, and is not among them.
+
+    due_at     None: they keep their place in the queue
+    admission  `new` are judged again, and may be refused
     """
-    found = c.batch(RELEASE, "text bigint", sorted(rows), (to_us(now), to_us(due_at)))
+    found = c.batch(RELEASE, "text bigint", sorted(rows), (admission, to_us(now), to_us_or_none(due_at)))
     return [run_id for run_id, state in found if state == "pending"]
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from rota.core.lease import holder_of
 from rota.core.run import Run
 from rota.store.connection import Connection, Dialect
 from rota.store.moments import to_us
@@ -26,11 +27,22 @@ CLOSE = f"""
         finished = CASE WHEN {NEWER} THEN NULL ELSE placements.finished END,
         fence = excluded.fence
     WHERE placements.fence <= excluded.fence RETURNING worker, finished"""
+RECALL = f"""
+    INSERT INTO placements (run_id, fence, closed) VALUES (?, ?, 1)
+    ON CONFLICT (run_id) DO UPDATE SET closed = 1, worker = NULL, finished = NULL, fence = excluded.fence
+    WHERE {NEWER} OR (placements.fence = excluded.fence AND placements.worker IS NULL) RETURNING run_id"""
+WORKERS = """
+    WITH asked (id) AS ({values})
+    SELECT run_id, worker FROM asked JOIN placements ON run_id = asked.id WHERE worker IS NOT NULL AND closed = 0"""
 FINISH = """
     UPDATE placements SET finished = ? WHERE run_id = ? AND fence = ? AND worker = ? AND closed = 0 RETURNING run_id"""
 FIND = "SELECT worker, finished FROM placements WHERE run_id = ? AND fence = ?"
 HOLD = "SELECT 1 FROM placements WHERE run_id = ? AND fence = ? AND worker = ? AND closed = 0"
 CLEAR = "UPDATE placements SET finished = NULL WHERE run_id IN ({values}) AND closed = 1 RETURNING run_id"
+# All but those that a server carries out itself, or a worker from outside.
+LIST_OUT = f"""
+    SELECT {COLUMNS} FROM runs WHERE state = 'running' AND holder NOT LIKE ?
+        AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = runs.holder AND nodes.capacity > 0)"""
 ADOPT = f"""
     WITH given (run_id, old_fence) AS ({{values}})
     UPDATE runs SET holder = ? FROM given
@@ -77,13 +89,29 @@ def close(c: Connection, run_id: str, fence: int) -> Placement:
     return Placement(None, None) if row is None else Placement(*row)
 
 
+def recall(c: Connection, run_id: str, fence: int) -> bool:
+    """From now on nobody takes it. False if somebody has: it is theirs."""
+    return c.row(RECALL, (run_id, fence)) is not None
+
+
+def list_workers(c: Connection, run_ids: Iterable[str]) -> dict[str, str]:
+    """Who has which of these; those that nobody has are left out."""
+    rows = c.batch(WORKERS, "text", [(run_id,) for run_id in run_ids])
+    return {row[0]: row[1] for row in rows}
+
+
 def clear(c: Connection, run_ids: Iterable[str]) -> None:
     """Forget what these came to: it is settled."""
     c.batch(CLEAR, "text", [(run_id,) for run_id in run_ids])
 
 
+def list_out(c: Connection) -> list[Run]:
+    """Attempts that servers have handed out, be those alive or not, oldest first."""
+    return [from_row(row) for row in sorted(c.rows(LIST_OUT, (holder_of("%"),)))]
+
+
 def adopt(c: Connection, keys: Sequence[tuple[str, int]], holder: str) -> list[Run]:
-    """Go on with attempts of a dead holder under the same fence, as (run id, fence). Returns those that are still running."""
+    """Go on with attempts of others under the same fence, as (run id, fence). Returns those that are still running."""
     return [from_row(row) for row in c.batch(ADOPT, "text bigint", keys, (holder,))]
 
 

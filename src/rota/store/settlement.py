@@ -160,3 +160,9 @@ def list_stop_causes(c: Connection, run_ids: Sequence[str]) -> dict[str, StopCau
 def mark_reason(c: Connection, run_id: str, why: Reason) -> None:
     """Say of an ended run why it stands where it stands."""
     c.run("UPDATE runs SET reason = ? WHERE id = ? AND ended_at IS NOT NULL", (why, run_id))
+
+
+def count_returned(c: Connection, run_id: str) -> int:
+    """How many claims of a run were given back, with nothing of it begun."""
+    row = c.row("SELECT returned FROM runs WHERE id = ?", (run_id,))
+    return row[0] if row else 0

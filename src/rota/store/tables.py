@@ -98,6 +98,7 @@ TABLES: dict[str, dict[str, str]] = {
         "progress": "integer?",
         "task_version": "integer?",
         "node": "text?",
+        "returned": "bigint",
     },
     "module_state": {
         "task_id": "id",
@@ -371,6 +372,7 @@ TABLES: dict[str, dict[str, str]] = {
         "error": "text?",
         "output": "text?",
         "state": "text",
+    "run_messages": {"run_id": "id", "seq": "bigint", "line": "text"},
         "resumes_id": "id?",
         "updated_at": "bigint",
     },
