@@ -1,9 +1,11 @@
-"""A server in this process: all its loops, and no sockets."""
+"""A server in this process: all its loops, and no sockets. With PostgreSQL and Temporal under it, if the tests are to be so."""
 
 import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from tests import under
 
 from rota.ops.context import Rota
 from rota.own_log import OwnLog
@@ -15,6 +17,20 @@ from rota.server.reload import Reload
 @asynccontextmanager
 async def running(source: Source) -> AsyncIterator[Rota]:
     """What its surfaces are given."""
+    if not under.scale:
+        async with _serving(source) as rota:
+            yield rota
+        return
+    from tests.fleet import scaled, working
+
+    source = scaled(source)
+    async with working(source) as worker, _serving(source) as rota:
+        worker._rota.tools._tools = rota.tools._tools  # tests add some of their own
+        yield rota
+
+
+@asynccontextmanager
+async def _serving(source: Source) -> AsyncIterator[Rota]:
     loaded = source.load()
     await asyncio.to_thread(loaded.settings.server.data.mkdir, exist_ok=True)
     parts = build_parts(source, loaded, OwnLog(io.StringIO()))

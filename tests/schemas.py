@@ -13,9 +13,14 @@ COUNTERS = "SELECT sequencename FROM pg_sequences WHERE schemaname = current_sch
 
 
 class Schema:
-    """One of them, and a connection that is not made anew for each test: that costs more than most of them."""
+    """One of them, and a connection that is not made anew for each test: that costs more than most of them.
+
+    turn  counts the tests that had it
+    """
 
     def __init__(self, name: str) -> None:
+        self.name = name
+        self.turn = 0
         url = under.postgres_url()
         self.url = f"{url}&options=-csearch_path%3D{name}"
         self.driver = PostgresDriver(url, name)
@@ -32,6 +37,7 @@ class Schema:
 
     def empty(self) -> None:
         """What a test has made for itself alone is gone, too, and what depends on it."""
+        self.turn += 1
         c = self.connect()
         c.run(self._empty)
         c.run("DISCARD TEMP")

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("rota.worker")
 
 MOST_POLLS = 8
+# The set of no labels, as queues are noted.
+ANYBODY = ""
 # What ends the attempts of a worker that is stopped is the worker.
 PATIENT = timedelta(days=1)
 
@@ -67,7 +69,14 @@ class Worker:
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; then stop what is going on."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        await self.work()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def work(self) -> None:
+        """Until `stop` is called."""
         await self._clear_up()
         self._attempts = Attempts(self._make_tools())
         chores = [asyncio.create_task(work) for work in (self._attempts.collect(), self._say_it_lives(), self._open_queues())]
@@ -129,11 +138,14 @@ class Worker:
             nodes.insert_node(c, self._node)
 
     async def _open_queues(self) -> None:
-        """Take work from the queue of every set of labels that we offer, as soon as some was asked for by it."""
+        """Take work from the queue of every set of labels that we offer, as soon as some was asked for by it.
+
+        What asks for no labels goes to everyone, so the first such work of all finds us waiting for it.
+        """
         own = set(self._node.labels)
         while True:
             try:
-                for queue in await self._rota.database.read(placements.list_queues):
+                for queue in {ANYBODY, *await self._rota.database.read(placements.list_queues)}:
                     labels = [label for label in queue.split(",") if label]
                     if own.issuperset(labels) and (queue not in self._polling or self._polling[queue].done()):
                         self._polling[queue] = asyncio.create_task(self._poll(self._link.queue(labels)))

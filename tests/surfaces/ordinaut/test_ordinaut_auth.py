@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from tests.asking import make_rota
+from tests.databases import open_kept
 from tests.surfaces.ordinaut.agents_asking import People, asked, client, log_in
 
 from rota.config.secret import Secret
 from rota.core.actor import OPERATOR
 from rota.ops import agents
 from rota.ops.context import Rota
-from rota.store.database import open_sqlite
 from rota.surfaces import ordinaut
 
 
@@ -80,9 +80,9 @@ def test_a_revoked_token_stays_dead_over_a_restart(tmp_path: Path) -> None:
             assert (await asker.get("/tasks")).status_code == 401
             assert (await asker.post("/agents/auth/refresh", json={"refresh_token": refresh})).status_code == 401
 
-    with closing(open_sqlite(tmp_path / "rota.db")) as database:
+    with closing(open_kept(tmp_path)) as database:
         refresh, access = asyncio.run(revoke(make_rota(database, tmp_path)))
-    with closing(open_sqlite(tmp_path / "rota.db")) as database:
+    with closing(open_kept(tmp_path)) as database:
         asyncio.run(ask_again(make_rota(database, tmp_path), refresh, access))
 
 

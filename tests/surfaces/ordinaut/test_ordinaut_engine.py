@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.asking import make_rota
+from tests.databases import open_kept
 from tests.surfaces.ordinaut.agents_asking import Agent, People, asked, served
 
 from rota.core.actor import OPERATOR
 from rota.ops import tasks
-from rota.store.database import open_sqlite
 
 QUICK_START = {
     "params": {"user": "Ana"},
@@ -165,7 +165,7 @@ def test_8_a_once_that_came_while_nothing_ran_is_run_after_the_start(tmp_path: P
         assert (run["trigger"], missed["error_type"], missed["output"]["made_up"]) == ("schedule", "downtime", 1)
 
     (tmp_path / "data").mkdir()
-    with closing(open_sqlite(tmp_path / "data" / "rota.db")) as database:
+    with closing(open_kept(tmp_path / "data")) as database:
         task = asked(make_rota(database, tmp_path), plan)  # its clock stands in the past
     served(tmp_path, look)
 

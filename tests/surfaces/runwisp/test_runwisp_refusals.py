@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.asking import make_rota, new_actor
+from tests.databases import open_kept
 from tests.listening import listening
 from tests.surfaces.runwisp.serving import Place, asking, described
 
@@ -15,7 +16,6 @@ from rota.ops import starts
 from rota.ops import tasks as task_ops
 from rota.ops.context import Rota
 from rota.ops.documents import TaskBody
-from rota.store.database import open_sqlite
 from rota.surfaces import runwisp
 
 TOML = """
@@ -127,7 +127,7 @@ def test_a_body_over_one_mebibyte_is_refused(rota: Rota, tmp_path: Path) -> None
 
 def test_each_sees_the_tasks_that_are_its_own_and_nobody_else_any(tmp_path: Path) -> None:
     async def ask() -> None:
-        database = open_sqlite(tmp_path / "rota.db")
+        database = open_kept(tmp_path)
         rota = make_rota(database, tmp_path)
         owner, stranger = await new_actor(rota, "olga", "task.shell"), await new_actor(rota, "stan", "task.shell")
         await task_ops.create_task(rota, owner, TaskBody(name="hers", executor=Shell(script="true")))
