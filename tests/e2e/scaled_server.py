@@ -31,16 +31,16 @@ class ScaledServer(ServerProcess):
         self.worker = WorkerProcess(forker, self, "worker")
 
     def start(self, crash_at: str | None = None, nth: int = 1) -> None:
-        """Returns when it serves, its worker takes work, and what an earlier worker had is given up."""
+        """Returns when it serves, and what an earlier worker had is given up."""
         super().start(crash_at, nth)
-        until(lambda: self.worker.has_greeted or not self.worker.is_alive, self.own_log)
-        until(lambda: not self._ask(HELD, list(self._lost)), self.own_log)
+        self._until_given_up()
 
     def launch(self, crash_at: str | None = None, nth: int = 1) -> None:
-        """A moment may be one of the server or of its worker."""
-        super().launch(crash_at, nth)
+        """The worker first, so that there is room for work from the beginning. A moment may be one of either."""
         if not self.worker.is_alive:
             self.worker.launch(crash_at, nth)
+            until(lambda: not self.worker.is_alive or (self.worker.has_greeted and self._workers() - self._lost), self.own_log)
+        super().launch(crash_at, nth)
 
     def wait(self) -> int:
         """Who waits for a crash waits for that of either; where it is the worker's the server dies with it."""
@@ -53,19 +53,19 @@ class ScaledServer(ServerProcess):
     def kill_with_worker(self) -> None:
         self.kill()
         self._note_lost()
-        self.worker.kill()
+        self.worker.kill_with_keeper()
 
     def stop(self) -> int:
         if self.worker.is_alive:
             self._note_lost()
             assert self.worker.end() == 0, self.own_log()
-            until(lambda: not self._ask(HELD, list(self._lost)), self.own_log)
+            self._until_given_up()
         return super().stop()
 
     def end(self) -> list[str]:
-        code = self.worker.end()
+        has_worked, code = self.worker.has_greeted, self.worker.end()
         wrong = super().end()
-        return [*wrong, f"its worker ended with exit code {code}"] if code else wrong
+        return [*wrong, f"its worker ended with exit code {code}"] if has_worked and code else wrong
 
     @property
     def work_data(self) -> Path:
@@ -75,7 +75,13 @@ class ScaledServer(ServerProcess):
         return super().own_log() + self.worker.own_log()
 
     def _note_lost(self) -> None:
-        self._lost.update(worker for (worker,) in self._ask(WORKERS))
+        self._lost |= self._workers()
+
+    def _until_given_up(self) -> None:
+        until(lambda: not self._ask(HELD, list(self._lost)), self.own_log)
+
+    def _workers(self) -> set[str]:
+        return {worker for (worker,) in self._ask(WORKERS)}
 
     def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._url, autocommit=True) as c:

@@ -93,7 +93,7 @@ class ServerProcess:
         self.wait()
 
     def kill_with_worker(self) -> None:
-        """kill -9 of whoever carries its runs out, too."""
+        """kill -9 of whoever carries its runs out, too; what they have started is left."""
         self.kill()
 
     def stop(self) -> int:

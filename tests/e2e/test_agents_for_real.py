@@ -110,7 +110,7 @@ def test_a_chain_killed_in_the_middle_of_a_prompt_pays_for_no_finished_one_again
     server.start()
     run_id = server.run("five")
     assert model.has_begun.wait(20)
-    server.kill()
+    server.kill_with_worker()
     model.stuck = set()
     server.start()
     run = server.until_state(run_id)

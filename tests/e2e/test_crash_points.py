@@ -126,7 +126,7 @@ def test_a_waiting_retry_and_a_queue_outlive_the_server(make_server: MakeServer,
     server.until_state(flaky, "pending")
     server.until(lambda: Witness(server.folder).began(first))
     server.until(lambda: Witness(server.folder).began(flaky) and server.until_state(flaky, "pending"))
-    server.kill()
+    server.kill_with_worker()
     server.start()
     assert server.get(f"/v1/runs/{first}")["state"] == "crashed"
     assert server.until_state(flaky)["state"] == "succeeded"
@@ -169,7 +169,7 @@ def test_processes_of_a_dead_server_are_gone_wherever_they_went(make_server: Mak
     server.start()
     run_id = server.run("tree")
     server.until(lambda: set(server.log_texts(run_id)) == {"leader", "escaped"})
-    server.kill()
+    server.kill_with_worker()
     assert len(server.pids_of(run_id)) >= 3
     server.start()
     assert server.pids_of(run_id) == []
@@ -182,7 +182,7 @@ def test_a_run_that_is_to_survive_its_server_is_carried_out_again(make_server: M
     server.start()
     run_id = server.run("tough")
     server.until((server.folder / "again").exists)
-    server.kill()
+    server.kill_with_worker()
     server.start()
     assert server.until_state(run_id)["state"] == "succeeded"
     assert len(Witness(server.folder).began(run_id)) == 2
@@ -192,7 +192,7 @@ def test_a_service_has_one_process_after_a_crash(make_server: MakeServer, databa
     server = make_server(SERVICE, database=database_url)
     server.start()
     first = server.until(lambda: Witness(server.folder).began())[0]
-    server.kill()
+    server.kill_with_worker()
     server.start()
     second = server.until(lambda: Witness(server.folder).began()[1:])[0]
     assert server.get(f"/v1/runs/{first.run_id}")["state"] == "crashed"

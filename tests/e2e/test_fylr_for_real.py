@@ -52,7 +52,7 @@ def test_a_task_whose_server_is_killed_is_interrupted_and_goes_on_by_its_schedul
     planned = ana.ask("POST", body={"task": {**fields, "schedules": [{"minutes": [0]}]}})["task"]
     plain = ana.ask("POST", body={"task": fields})["task"]
     begun = [ana.until(each["_id"], "running") for each in (planned, plain)]
-    server.kill()
+    server.kill_with_worker()
     server.start()
     for before in begun:
         task = ana.task(before["_id"])

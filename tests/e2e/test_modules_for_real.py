@@ -46,7 +46,7 @@ executor = {{ kind = "module", module = "grips" }}
 def test_a_killed_server_leaves_no_worker_and_its_run_is_told_as_crashed(make_server: MakeServer, deaf: str) -> None:
     server = begin(make_server, deaf)
     run_id, pid = start(server)
-    server.kill()
+    server.kill_with_worker()
     server.start()
     assert server.until_state(run_id)["state"] == "crashed"
     assert not is_alive(pid)
@@ -59,7 +59,7 @@ def test_a_killed_server_leaves_no_worker_and_its_run_is_told_as_crashed(make_se
 def test_a_worker_that_cannot_look_goes_with_its_server_too(make_server: MakeServer) -> None:
     server = begin(make_server, "false")
     _, pid = start(server, "grips")
-    server.kill()
+    server.kill_with_worker()
     until(lambda: not is_alive(pid))
 
 

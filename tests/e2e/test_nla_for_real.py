@@ -89,7 +89,7 @@ def test_a_run_that_a_kill_interrupts_keeps_the_chain_it_was_started_with(make_s
         task_id = ask("POST", "/workflow/five", {"input": {}})["id"]
         server.until(lambda: "N1: Running" in ask("GET", f"/task/{task_id}")["logs"])
         ask("POST", "/agent/five", {"name": "New", "description": "Other.", "workflow": []})
-    server.kill()
+    server.kill_with_worker()
     server.start()
     task = ended(server, key, task_id)
     assert (task["name"], task["status"], task["output"]) == ("Five", "complete", {"said": "0123"}), task

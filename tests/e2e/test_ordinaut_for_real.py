@@ -53,7 +53,7 @@ def test_kill_9_loses_nothing_and_what_was_due_meanwhile_still_runs(make_server:
     once = add(client, schedule_kind="once", schedule_expr=due_at.isoformat(), payload={"pipeline": STEPS[:1]})
     run_id = client.post(f"/tasks/{long}/run_now").json()["details"]["run_id"]
     server.until(lambda: (server.folder / "calls").exists())
-    server.kill()
+    server.kill_with_worker()
     server.until(lambda: datetime.now(UTC) > due_at)
     (server.folder / "go").touch()
     server.start()

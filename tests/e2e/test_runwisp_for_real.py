@@ -62,7 +62,7 @@ def test_line_6_a_session_and_the_queue_outlive_kill_9_and_what_ran_has_crashed(
         first, second, _third = (client.post("/api/tasks/job/run").json() for _ in range(3))
         assert client.post("/api/tasks/web/stop").json() == {"message": "service web stopped"}
         server.until(lambda: texts(client, first) and states(client, "web") == ["stopped"])
-        server.kill()
+        server.kill_with_worker()
         server.start()
         server.until(lambda: states(client, "job") == ["crashed", "running", "pending"])
         crashed = client.get(f"/api/runs/{first['id']}").json()

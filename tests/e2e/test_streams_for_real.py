@@ -34,7 +34,7 @@ def test_a_log_stream_is_resumed_across_a_restart_without_gap_or_repeat(make_ser
     path = f"/v1/runs/{run_id}/log/stream"
     with stream(server, key, path) as lines:
         first = [next(lines) for _ in range(3)]
-        server.kill()
+        server.kill_with_worker()
     assert [line.data["text"] for line in first] == ["line 1", "line 2", "line 3"]
     server.start()
     with stream(server, key, path, first[-1].id) as lines:

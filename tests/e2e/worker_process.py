@@ -41,7 +41,7 @@ class WorkerProcess:
     @property
     def has_greeted(self) -> bool:
         """Whether it takes work, or did before it died."""
-        return "rota worker" in self._out.read_text()
+        return self._out.exists() and "rota worker" in self._out.read_text()
 
     @property
     def data(self) -> Path:
@@ -70,8 +70,9 @@ class WorkerProcess:
         self._wait()
 
     def kill_with_keeper(self) -> None:
-        """And the process beside it, which would end its children."""
+        """And the process beside it, which would end its children, before either can look after the other."""
         assert self._process is not None
+        self.freeze()
         pid = self._process.pid
         for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
             if b"rota.worker.keeper" in Path(f"/proc/{child}/cmdline").read_bytes():
