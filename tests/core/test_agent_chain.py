@@ -140,3 +140,18 @@ def test_a_return_node_gives_the_variables_it_names():
     assert chain.returned(Return(name="r", output=["b", "a"]), {"a": 1, "b": 2}) == {"b": 2, "a": 1}
     with pytest.raises(chain.MissingVariable, match="'c'"):
         chain.returned(Return(name="r", output="c"), {})
+
+
+def test_keys_are_parted_from_what_is_given_and_joined_again() -> None:
+    nodes = read_nodes([PROMPT | {"apikey": "{key}"}, PROMPT | {"apikey": "a{other}b{{x}}"}, RETURN])
+    given = {"key": "secret", "other": 7, "x": "y", "answer": None}
+    shown, apart = chain.part(nodes, given)
+    assert shown == {"key": "[redacted]", "other": "[redacted]", "x": "y", "answer": None}
+    assert apart == {"key": "secret", "other": "7"}
+    assert chain.join(shown, apart) == given | {"other": "7"}
+    assert chain.join(shown, {}) == {"x": "y", "answer": None}
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_no_key_is_no_secret(value: str) -> None:
+    assert chain.part(read_nodes([PROMPT]), {"key": value}) == ({"key": value}, {})

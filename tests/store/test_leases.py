@@ -95,7 +95,7 @@ def test_what_workers_outside_have_is_no_orphan_of_a_dead_server(c: Connection) 
 def test_secrets_of_a_run_go_when_it_has_ended(c: Connection) -> None:
     task = add_task(c)
     live, over = add_run(c, task), add_ended(c, task)
-    runsecrets.put_secret(c, over.id, "A", "1")
-    runsecrets.put_secret(c, live.id, "A", "2")
-    runsecrets.put_secret(c, live.id, "A", "3")
+    runsecrets.put_secrets(c, over.id, {"A": "1"})
+    runsecrets.put_secrets(c, live.id, {"A": "2"})
+    runsecrets.put_secrets(c, live.id, {"A": "3"})
     assert runsecrets.list_secrets(c, [live.id, over.id]) == {live.id: {"A": "3"}}

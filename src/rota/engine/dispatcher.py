@@ -13,8 +13,8 @@ from rota.core.overlap import Occupancy, admit
 from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
-from rota.core.work import Outside, Project
-from rota.engine.claiming import make_claim
+from rota.core.work import Outside
+from rota.engine.claiming import WITH_SECRETS, make_claim
 from rota.engine.context import Engine
 from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
@@ -201,7 +201,7 @@ class Dispatcher:
         ended += [run for run in kept if run.ended_at]
         left = {run.id for run in kept}
         begun = [(run, known[run.task_id]) for run in claimed if run.id not in left]
-        secrets = runsecrets.list_secrets(c, [run.id for run, task in begun if isinstance(task.spec.executor, Project)])
+        secrets = runsecrets.list_secrets(c, [run.id for run, task in begun if isinstance(task.spec.executor, WITH_SECRETS)])
         started = zip(revisions.as_started(c, begun), begun, strict=True)
         claims = [make_claim(c, task, run, secrets.get(run.id, {})) for task, (run, _) in started]
         if self._engine.rules.routes:

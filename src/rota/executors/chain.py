@@ -80,7 +80,7 @@ class ChainAttempt:
         self._nodes = nodes
         self._is_told = before.is_told
         self._attempt = DurableAttempt(context, around.database, before.done)
-        first = chain.begin(context.secrets, given, spec.params, run.params)
+        first = chain.begin(context.secrets, given, spec.params, chain.join(run.params, context.secrets))
         self._variables = chain.replay(first, before.done)
         log.hide(chain.keys(nodes, self._variables))
 

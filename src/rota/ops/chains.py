@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from rota.core.actor import Actor
+from rota.core.agent.chain import part
 from rota.core.agent.node import Node
 from rota.core.errors import NotFound
 from rota.core.policy import Policy
@@ -14,7 +15,7 @@ from rota.core.task import Task, TaskSpec
 from rota.core.work import Agent
 from rota.ops import starts, tasks
 from rota.ops.context import Rota
-from rota.store import agentforms, outbox
+from rota.store import agentforms, outbox, runsecrets
 from rota.store import tasks as stored
 from rota.store.database import Connection
 from rota.store.outbox import Callback
@@ -104,19 +105,21 @@ async def delete_chain(rota: Rota, actor: Actor, name: str) -> Chain:
 async def start_chain(
     rota: Rota, actor: Actor, name: str, values: dict[str, Any], *, callback: str | None = None, form: str
 ) -> tuple[Run, Task]:
-    """A run of a chain with these values over its variables.
+    """A run of a chain with these values over its variables. The keys of providers among them are kept apart, and never shown.
 
     callback  a URL that is told of each change, in words that this `form` writes
 
     Raises NotFound, and Conflict for one that is paused.
     """
     chain = await get_chain(rota, name)
+    shown, apart = part(chain.work.nodes or [], values)
 
     def note(c: Connection, run: Run) -> None:
+        runsecrets.put_secrets(c, run.id, apart)
         if callback is not None:
             outbox.set_callback(c, Callback(run_id=run.id, url=callback, form=form))
 
-    started = await starts.start_task(rota, actor, chain.task.id, values, beside=note)
+    started = await starts.start_task(rota, actor, chain.task.id, shown, beside=note)
     return started.run, chain.task
 
 

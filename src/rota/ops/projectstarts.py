@@ -127,7 +127,7 @@ def _insert(c: Connection, rota: Rota, actor: Actor, about: ProjectTask, task: T
     projectruns.put_project_run(c, made)
     claimed = artifacts.claim_staged(c, task.id, request.artifact_ids, new.run.id, now) if request.artifact_ids else []
     if request.token:
-        runsecrets.put_secret(c, new.run.id, TOKEN, request.token)
+        runsecrets.put_secrets(c, new.run.id, {TOKEN: request.token})
     audit.note(c, rota, actor, "task.run_now", task.id, run_id=new.run.id)
     return Started(made, task, claimed)
 

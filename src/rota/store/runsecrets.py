@@ -1,6 +1,6 @@
 """Secret variables of one run, kept for as long as it lives."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rota.store.connection import Connection
 
@@ -13,10 +13,11 @@ FORGET = """
         SELECT kept.run_id FROM run_secrets AS kept JOIN runs ON runs.id = kept.run_id WHERE runs.ended_at IS NOT NULL)"""
 
 
-def put_secret(c: Connection, run_id: str, name: str, value: str) -> None:
-    """Keep one, and forget those of runs that have ended meanwhile."""
-    forget_ended(c)
-    c.run(PUT, (run_id, name, value))
+def put_secrets(c: Connection, run_id: str, secrets: Mapping[str, str]) -> None:
+    """Keep some by name, and forget those of runs that have ended meanwhile."""
+    if secrets:
+        forget_ended(c)
+        c.run_many(PUT, [(run_id, name, value) for name, value in secrets.items()])
 
 
 def list_secrets(c: Connection, run_ids: Iterable[str]) -> dict[str, dict[str, str]]:

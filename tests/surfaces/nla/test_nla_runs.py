@@ -17,6 +17,7 @@ from rota.core.task import TaskSpec
 from rota.core.work import Shell
 from rota.ops import runlogs, starts, tasks
 from rota.ops.deliveries import list_deliveries
+from rota.store import runsecrets
 
 MCP = {"type": "mcp", "name": "Tools", "user": "{prompt}", "apikey": "{key}", "maxSteps": 2, "output": "context"}
 SLOW = prompt(model="delay:30", name="Slow")
@@ -278,3 +279,21 @@ async def until_idle(who: People) -> None:
     passed = who.rota.bus.next_pass("notifier")
     who.rota.bus.wake("notifier")
     await passed.wait()
+
+
+def test_keys_of_providers_that_come_with_a_run_are_kept_apart_until_it_has_ended(tmp_path: Path) -> None:
+    async def talk(who: People) -> None:
+        nodes = [prompt(apikey="{echoKey}", user="{prompt} {echoKey}"), RETURN]
+        await who.ann.agent(variables={"echoKey": "", "prompt": "x"}, workflow=nodes)
+        refused = await who.ann.until(await who.ann.run(echoKey="fail"), "error")  # as the provider does that is given this key
+        assert refused["output"] == {}
+        task = await who.ann.until(await who.ann.run(echoKey="sk-of-ann-123", prompt="hello"), "complete")
+        assert task["output"] == {"context": "hello [redacted]"}
+        shown = (await who.ann.native.get("/v1/runs")).json()["items"][0]
+        assert shown["params"] == {"echoKey": "[redacted]", "prompt": "hello"}
+        kept = await who.rota.database.read(lambda c: c.rows("SELECT params, output, error FROM runs"))
+        assert "sk-of-ann-123" not in str(kept)
+        await who.rota.database.write(runsecrets.forget_ended)
+        assert await who.rota.database.read(lambda c: c.rows("SELECT * FROM run_secrets")) == []
+
+    served(tmp_path, talk)

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rota.core.agent.node import Mcp, Node, Prompt, Return
-from rota.core.agent.template import BadTemplate, render
+from rota.core.agent.template import BadTemplate, names, render, to_text
 from rota.core.pipeline.account import Checkpoint
 
 Variables = dict[str, Any]
+# What is shown of a value that is kept apart.
+HIDDEN = "[redacted]"
 
 
 class MissingVariable(LookupError):
@@ -22,6 +24,19 @@ def begin(*layers: Mapping[str, Any]) -> Variables:
 def replay(variables: Variables, done: Sequence[Checkpoint]) -> Variables:
     """The variables behind the finished nodes: each has kept what it changed."""
     return begin(variables, *(each.output for each in done))
+
+
+def part(nodes: Sequence[Node], given: Mapping[str, Any]) -> tuple[Variables, dict[str, str]]:
+    """What is given for a run, as it may be shown, and the keys of providers that are in it, as text: those are kept apart."""
+    hidden = {name for node in nodes if isinstance(node, Prompt | Mcp) for name in names(node.apikey)}
+    apart = {name: text for name, value in given.items() if name in hidden and (text := to_text(value)).strip()}
+    return {**given, **dict.fromkeys(apart, HIDDEN)}, apart
+
+
+def join(shown: Mapping[str, Any], secrets: Mapping[str, str]) -> Variables:
+    """The values again, of which keys were kept apart. Those that are kept no longer are as if they had not been given."""
+    known = {name: value for name, value in shown.items() if value != HIDDEN}
+    return known | {name: secrets[name] for name, value in shown.items() if value == HIDDEN and name in secrets}
 
 
 def keys(nodes: Sequence[Node], variables: Mapping[str, Any]) -> Iterator[str]:

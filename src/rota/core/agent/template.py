@@ -25,6 +25,11 @@ def render(template: str, variables: Mapping[str, Any]) -> str:
     return _TOKEN.sub(fill, template)
 
 
+def names(template: str) -> set[str]:
+    """The variables that a template names."""
+    return {found[1] for found in _TOKEN.finditer(template) if found[1] is not None}
+
+
 def to_text(value: Any) -> str:
     """Text stands as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
