@@ -110,7 +110,7 @@ def test_the_audit_log_is_read_newest_first_and_narrowed(c: Connection) -> None:
         entry = Entry(
             id=make_id(), actor_id=f"a{number % 2}", action="task.created", subject_id=None, details={"n": number}, at=at(number)
         )
-        audit.insert_entry(c, entry)
+        audit.insert_entries(c, [entry])
     page = audit.list_entries(c, action=None, actor_id="a0", since=None, limit=1, offset=0)
     assert ([each.details for each in page.items], page.total) == ([{"n": 2}], 2)
     assert audit.list_entries(c, action="x", actor_id=None, since=None, limit=5, offset=0).total == 0

@@ -33,9 +33,9 @@ def _seen(c: Connection, actor: Actor, reference: str, task: Task | None) -> Tas
     return task
 
 
-def get_usable_task(c: Connection, actor: Actor, reference: str) -> Task:
-    """One that the actor may start: as get_task, and whatever is shared. Raises NotFound."""
-    own = _find_task(c, actor, reference)
+def get_usable_task(c: Connection, actor: Actor, reference: str, found: Task | None = None) -> Task:
+    """One that the actor may start: as get_task, and whatever is shared; `found` if it was looked up already. Raises NotFound."""
+    own = found or _find_task(c, actor, reference)
     found = own or tasks.find_shared(c, reference)
     if found is not None and found.spec.shared and found.status != "removed":
         return found

@@ -1,5 +1,6 @@
 """The audit log: noted with each change, read by who may read everything."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +13,17 @@ from rota.store.database import Connection
 
 def note(c: Connection, rota: Rota, actor: Actor, action: str, subject_id: str | None, **details: Any) -> None:
     """In the transaction of the change itself: there is no change without its line, and no line without its change."""
-    entry = Entry(
-        id=rota.ids.new(), actor_id=actor.id, action=action, subject_id=subject_id, details=details, at=rota.clock.now()
-    )
-    audit.insert_entry(c, entry)
+    note_all(c, [entry_of(rota, actor, action, subject_id, **details)])
+
+
+def entry_of(rota: Rota, actor: Actor, action: str, subject_id: str | None, **details: Any) -> Entry:
+    """A line, to be written with others by `note_all`."""
+    return Entry(id=rota.ids.new(), actor_id=actor.id, action=action, subject_id=subject_id, details=details, at=rota.clock.now())
+
+
+def note_all(c: Connection, entries: Sequence[Entry]) -> None:
+    """As `note`."""
+    audit.insert_entries(c, entries)
 
 
 async def list_entries(

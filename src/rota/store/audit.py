@@ -1,5 +1,6 @@
 """The audit log: who changed what, written in the change's own transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from rota.store.connection import Connection
 from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us, to_us
 
-INSERT = "INSERT INTO audit (id, actor_id, action, subject_id, details, at) VALUES (?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT INTO audit (id, actor_id, action, subject_id, details, at) {values} RETURNING id"
 PRUNE = "DELETE FROM audit WHERE at < ?"
 
 
@@ -31,9 +32,9 @@ class EntryPage(NamedTuple):
     total: int
 
 
-def insert_entry(c: Connection, entry: Entry) -> None:
-    values = (entry.id, entry.actor_id, entry.action, entry.subject_id, to_text(entry.details), to_us(entry.at))
-    c.run(INSERT, values)
+def insert_entries(c: Connection, entries: Sequence[Entry]) -> None:
+    values = [(e.id, e.actor_id, e.action, e.subject_id, to_text(e.details), to_us(e.at)) for e in entries]
+    c.batch(INSERT, "text text text text text bigint", values)
 
 
 def list_entries(

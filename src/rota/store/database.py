@@ -1,5 +1,6 @@
 """The database: one writer, many readers, and the function is sent to the connection."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,7 +9,7 @@ from rota.store.migrate import migrate
 from rota.store.postgres import PostgresDriver, Use
 from rota.store.readers import Readers
 from rota.store.sqlite import MEMORY, SqliteDriver, check
-from rota.store.writer import Transactor, Writer
+from rota.store.writer import Part, Transactor, Writer
 
 __all__ = [
     "Connection",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Database:
@@ -46,6 +48,15 @@ class Database:
         if self._writer is None:
             return self._transactor.run(fn)
         return await self._writer.submit(fn)
+
+    async def write_part(self, fn: Callable[[Connection, Sequence[Item]], Sequence[T | BaseException]], item: Item) -> T:
+        """Write by a function that takes many: what stands side by side in the queue for one and the same is done by one call.
+
+        fn  gives for each item, in their order, what came of it, or the error that refuses it, having written nothing for it.
+            If it raises, all it wrote is undone, and it is called again with each item alone.
+        """
+        part: Part[T] = Part(fn, item)
+        return await self.write(part)
 
     async def read(self, fn: Work[T]) -> T:
         """Run on one unchanging state of the database that has every write that was finished before."""

@@ -23,6 +23,10 @@ WRITTEN = (
     "priority, instance, params, exit_code, output, error, reason, cause_run_id, depth, actor_id, attempt_id, attempt_at, "
     "task_version"
 )
+WRITTEN_TYPES = (
+    "text text text text bigint bigint bigint bigint bigint integer bigint text integer integer text integer text text text "
+    "text integer text text bigint integer"
+)
 COLUMNS = f"{WRITTEN}, owner_id, progress"
 
 

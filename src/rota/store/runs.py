@@ -12,7 +12,7 @@ from rota.store.attempts import list_attempts
 from rota.store.connection import Connection
 from rota.store.moments import from_us, from_us_or_none, to_us
 from rota.store.runlist import list_runs, list_shared_runs
-from rota.store.runrow import COLUMNS, WRITTEN, NewRun, from_row, to_row
+from rota.store.runrow import COLUMNS, WRITTEN, WRITTEN_TYPES, NewRun, from_row, to_row
 
 __all__ = [
     "NewRun",
@@ -36,8 +36,12 @@ __all__ = [
 
 # Stores new runs. The owner is copied from the task where none is given, so that no caller can forget it.
 INSERT = f"""
+    WITH given ({WRITTEN}, concurrency_key, dedupe_key, admission, owner_id) AS ({{values}})
     INSERT INTO runs ({WRITTEN}, concurrency_key, dedupe_key, admission, owner_id)
-    VALUES ({", ".join("?" * (WRITTEN.count(",") + 4))}, COALESCE(?, (SELECT owner_id FROM tasks WHERE id = ?)))"""
+    SELECT {WRITTEN}, concurrency_key, dedupe_key, admission,
+        COALESCE(given.owner_id, (SELECT tasks.owner_id FROM tasks WHERE tasks.id = given.task_id))
+    FROM given RETURNING id"""
+INSERTED_TYPES = f"{WRITTEN_TYPES} text text text text"
 FIND = f"SELECT {COLUMNS} FROM runs WHERE id = ?"
 GET = f"SELECT {COLUMNS} FROM runs WHERE id IN ({{values}})"
 # `>= 0` instead of IS NOT NULL, so that the planner takes the index of live instances.
@@ -75,12 +79,11 @@ COUNT = """
 
 def insert_runs(c: Connection, runs: Sequence[NewRun]) -> None:
     """Store a batch of runs. Conflict for an id that is taken or a task that is gone."""
-    if runs:
-        c.run_many(INSERT, [_insertion(new) for new in runs])
+    c.batch(INSERT, INSERTED_TYPES, [_insertion(new) for new in runs])
 
 
 def _insertion(new: NewRun) -> tuple[object, ...]:
-    return (*to_row(new.run), new.concurrency_key, new.dedupe_key, new.stored_admission, new.run.owner_id, new.run.task_id)
+    return (*to_row(new.run), new.concurrency_key, new.dedupe_key, new.stored_admission, new.run.owner_id)
 
 
 def find_run(c: Connection, run_id: str) -> Run | None:
