@@ -11,7 +11,7 @@ from rota.core.actor import Actor
 from rota.core.errors import Conflict, Invalid
 from rota.core.run import Run
 from rota.core.task import Status, Task, TaskSpec
-from rota.ops import audit, ends, moduletasks
+from rota.ops import audit, ends, hiddenparams, moduletasks
 from rota.ops import tasks as task_ops
 from rota.ops.beginning import Beginning
 from rota.ops.context import Rota
@@ -69,6 +69,7 @@ async def create_task(rota: Rota, actor: Actor, spec: TaskSpec, beginning: Begin
 async def change_task(rota: Rota, actor: Actor, number: int, version: int | None, read: ReadChange) -> Shown:
     """Change a task that does not run, whoever's it is; `version` is the one that the change makes.
 
+    Who may change it and not read it is not shown its secrets, and does not change them by sending back what was shown.
     Raises Forbidden without `system.task`, NotFound, Conflict while it runs, OtherVersion, what `read` raises, and as
     tasks.update_task.
     """
@@ -79,8 +80,11 @@ async def change_task(rota: Rota, actor: Actor, number: int, version: int | None
         _check_idle(before)
         if version != before.task.version + 1:
             raise OtherVersion(number, before.task.version + 1, version)
-        dropped, started = _change(c, rota, actor, before, read(before, now), now)
-        return moduletasks.show(c, rota, numbered.get_numbered(c, number)), dropped, started
+        change = read(before, now)
+        hiddenparams.keep_hidden(rota, actor, before, change.document)
+        dropped, started = _change(c, rota, actor, before, change, now)
+        after = moduletasks.show(c, rota, numbered.get_numbered(c, number))
+        return hiddenparams.hide(rota, actor, after), dropped, started
 
     shown, dropped, started = await rota.database.write(write)
     rota.bus.wake("scheduler")

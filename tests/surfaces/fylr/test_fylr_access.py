@@ -90,6 +90,24 @@ def test_whoever_has_the_right_may_change_a_task_and_it_stays_its_creators(rota:
     asked(rota, talk)
 
 
+def test_who_may_change_a_task_and_not_read_it_is_not_shown_its_secrets(rota: Rota) -> None:
+    async def talk(who: People) -> None:
+        made = await who.owner.create(task_params={"secret": "s3cret", "input": "seen"})
+        path = f"/{made['task']['_id']}"
+        assert made["task"]["task_params"]["secret"] == "s3cret"
+        changed = await who.stranger.ask("PATCH", path, {"task": {"_version": 2, "description": "x"}})
+        assert changed["task"]["task_params"] == {"secret": "[redacted]", "input": "seen"}
+        sent_back = {"_version": 3, "task_params": changed["task"]["task_params"] | {"input": "other"}}
+        await who.stranger.ask("PATCH", path, {"task": sent_back})
+        assert (await who.owner.get(made["task"]))["task_params"] == {"secret": "s3cret", "input": "other"}
+        by_root = await who.root.ask("PATCH", path, {"task": {"_version": 4, "description": "y"}})
+        assert by_root["task"]["task_params"]["secret"] == "s3cret"
+        await who.stranger.ask("PATCH", path, {"task": {"_version": 5, "task_params": {"secret": "new"}}})
+        assert (await who.owner.get(made["task"]))["task_params"]["secret"] == "new"
+
+    asked(rota, talk)
+
+
 @pytest.mark.parametrize(
     "bad", ["x", "0", "-1", "1.5", "+1", "1e3", " 1", "9223372036854775808", "\uff11", "99999999999999999999"]
 )

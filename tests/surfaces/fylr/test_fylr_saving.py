@@ -166,6 +166,18 @@ def test_unknown_modules_and_other_first_versions_have_codes_of_their_own(rota: 
     asked(rota, talk)
 
 
+def test_a_list_of_very_many_tasks_comes_in_pages(rota: Rota, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk(who: People) -> None:
+        made = [(await who.owner.create())["task"]["_id"] for _ in range(3)]
+        monkeypatch.setattr("rota.surfaces.fylr.tasks.LONGEST_LIST", 2)
+        first = await who.owner.ask("GET", limit=1000)
+        assert (first["limit"], first["count"], [each["task"]["_id"] for each in first["objects"]]) == (2, 3, made[:0:-1])
+        rest = await who.owner.ask("GET", limit=1000, offset=first["limit"])
+        assert (rest["limit"], [each["task"]["_id"] for each in rest["objects"]]) == (1000, made[:1])
+
+    asked(rota, talk)
+
+
 def test_8_count_is_the_total_and_limit_and_offset_are_what_was_applied(rota: Rota) -> None:
     async def talk(who: People) -> None:
         made = [(await who.owner.task())["_id"] for _ in range(3)]

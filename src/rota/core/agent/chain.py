@@ -5,11 +5,10 @@ from typing import Any
 
 from rota.core.agent.node import Mcp, Node, Prompt, Return
 from rota.core.agent.template import BadTemplate, names, render, to_text
+from rota.core.hidden import HIDDEN
 from rota.core.pipeline.account import Checkpoint
 
 Variables = dict[str, Any]
-# What is shown of a value that is kept apart.
-HIDDEN = "[redacted]"
 
 
 class MissingVariable(LookupError):

@@ -17,6 +17,8 @@ from rota.surfaces.fylr.errors import generic, not_readable, not_there, not_your
 
 DIGITS = re.compile(r"[0-9]{1,19}")
 LARGEST = 2**63 - 1
+# Some tens of megabytes of tasks as people write them.
+LONGEST_LIST = 10_000
 
 
 async def admit(_rota: Rota, actor: Actor, scope: Scope) -> None:
@@ -28,10 +30,12 @@ async def admit(_rota: Rota, actor: Actor, scope: Scope) -> None:
 
 
 async def list_tasks(ask: Ask) -> Reply:
+    """The limit is told as it was applied: another one than was asked for only where there is more."""
     limit, offset = page_of(ask.query)
-    page = await moduletasks.list_tasks(ask.rota, ask.actor, limit=limit, offset=offset)
+    page = await moduletasks.list_tasks(ask.rota, ask.actor, limit=min(limit, LONGEST_LIST), offset=offset)
     objects = [translate.wrapper(shown) for shown in page.items]
-    return ok(wire.TaskList(limit=limit, offset=offset, count=page.total, objects=objects))
+    applied = limit if offset + len(objects) >= page.total else min(limit, LONGEST_LIST)
+    return ok(wire.TaskList(limit=applied, offset=offset, count=page.total, objects=objects))
 
 
 async def create_task(ask: Ask) -> Reply:

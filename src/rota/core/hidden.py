@@ -1,0 +1,3 @@
+"""What stands in the place of a value that is not shown."""
+
+HIDDEN = "[redacted]"
