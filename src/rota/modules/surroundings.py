@@ -20,7 +20,7 @@ class Surroundings:
         self.note()
 
     def note(self) -> None:
-        self._environ = dict(os.environ)
+        self._environ = _environment()
         self._folder = os.getcwd()  # noqa: PTH109  a Path would be made for each run
         self._umask = _umask()
         self._streams = sys.stdin, sys.stdout, sys.stderr
@@ -47,12 +47,14 @@ class Surroundings:
         return _lasting() == self._lasting and (sys.stdin, sys.stdout, sys.stderr) == self._streams
 
     def _restore_environment(self) -> None:
-        now = dict(os.environ)
+        now = _environment()
+        if now == self._environ:
+            return
         for name in now.keys() - self._environ.keys():
-            del os.environ[name]
+            del os.environb[name]
         for name, value in self._environ.items():
             if now.get(name) != value:
-                os.environ[name] = value
+                os.environb[name] = value
 
     def _restore_signals(self) -> None:
         for number, handler in _handlers().items():
@@ -61,6 +63,10 @@ class Surroundings:
                 signal.signal(number, before)
         if signal.pthread_sigmask(signal.SIG_BLOCK, ()) != self._blocked:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+
+
+def _environment() -> dict[bytes, bytes]:
+    return dict(os.environb if _stored is None else _stored)
 
 
 def _handlers() -> dict[int, Any]:
@@ -83,5 +89,7 @@ def _lasting() -> tuple[Any, ...]:
 
 # What `signal` has put around it makes an enum of each answer: for all of them that takes a tenth of a short run.
 _getsignal = getattr(sys.modules.get("_signal"), "getsignal", signal.getsignal)
+# To read the environment by name, each of them encoded and decoded, takes half of a short run; this is what it is kept in.
+_stored: dict[bytes, bytes] | None = getattr(os.environb, "_data", None)
 _SIGNALS = sorted(int(number) for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _LIMITS = sorted(value for name, value in vars(resource).items() if name.startswith("RLIMIT_"))

@@ -300,20 +300,19 @@ def _trace() -> str:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+    streams = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    for stream in {id(each): each for each in streams}.values():
         with suppress(Exception):  # it was closed, or is whatever the module put there
             stream.flush()  # type: ignore[union-attr]
 
 
 def _has_children() -> bool:
+    """Also such as have ended and were not waited for."""
     try:
-        children = os.open("/proc/thread-self/children", os.O_RDONLY)
-    except OSError:  # a kernel that does not tell
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
         return False
-    try:
-        return bool(os.read(children, 1))
-    finally:
-        os.close(children)
+    return True
 
 
 def _die_with_server() -> None:
