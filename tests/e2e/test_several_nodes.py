@@ -104,9 +104,9 @@ def test_when_the_leader_dies_while_it_fires_the_other_takes_over_what_it_planne
     resumed = b.until(lambda: node_of(pair, again) == "b" and b.get(f"/v1/runs/{again}"))
     assert (resumed["state"], resumed["attempt"]) == ("running", 1)
     pair.check_slots()
-    a.start()  # ends the processes that it has left
-    assert [bool(server.pids_of(again)) for server in pair[:2]] == [False, True]
+    assert [bool(server.pids_of(again)) for server in pair[:2]] == [False, True], "no script outlives its node"
     assert not a.pids_of(work)
+    a.start()
     assert (leader(a), set(nodes_of(a))) == ("b", {"a", "b"})
 
 
@@ -121,9 +121,9 @@ def test_a_leader_that_was_frozen_finds_itself_given_up_and_comes_back_as_anothe
     frozen_at = time.monotonic()
     assert b.until_state(work)["reason"] == "node_died"
     assert list(nodes_of(b)) == ["b"]
+    assert not a.pids_of(work), "it had ended before it was given up"
     time.sleep(max(0.0, 12 - (time.monotonic() - frozen_at)))
     a.signal(signal.SIGCONT)
-    a.until(lambda: not a.pids_of(work))
     after = b.until(lambda: nodes_of(b).get("a"))
     assert (after["id"] != before, after["leads"], leader(a)) == (True, False, "b")
     assert a.get(f"/v1/runs/{work}")["reason"] == "node_died"

@@ -75,7 +75,7 @@ class WorkerProcess:
         self.freeze()
         pid = self._process.pid
         for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
-            if b"rota.worker.keeper" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"runners/keeper.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                 os.kill(child, signal.SIGKILL)
         self.kill()
 

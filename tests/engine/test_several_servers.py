@@ -62,8 +62,10 @@ class Server:
         self.dispatcher = Dispatcher(self.engine, runner)
         self.abandoned, self.has_abandoned = 0, asyncio.Event()
         self.taken: list[Lead] = []
+        self.held: list[float | None] = []
         duties = Duties(
-            settings=lambda: "same", busy=lambda: 0, abandon=self._abandon, take_over=self._take_over, adopt=runner.adopt
+            settings=lambda: "same", busy=lambda: 0, abandon=self._abandon, take_over=self._take_over, adopt=runner.adopt,
+            hold=self.held.append
         )
         settler = Settler(self.engine, runner, self.dispatcher)
         self.membership = Membership(self.engine, self.seat, self.beside, settler, duties)

@@ -61,6 +61,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     busy      how many runs are going on here
     abandon   ends them all: they are not ours any more
     take_over plans on where another left off
+    hold      says for how many seconds from now what runs here is ours, frozen or not; None: for longer than matters
     adopt     goes on with attempts that others carry out, as a runner does
     find_left running runs that this node is to look after, as it leads, and that are another's so far
     """
@@ -68,6 +69,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     settings: Callable[[], str]
     busy: Callable[[], int]
     abandon: Callable[[], Awaitable[None]]
+    hold: Callable[[float | None], None]
     take_over: Callable[[Lead], Awaitable[None]]
     adopt: Callable[[Sequence[tuple[Run, Task]], str], Awaitable[list[Run]]]
     find_left: Callable[[Connection, str], list[Run]] = lambda c, _: nodes.list_left_runs(c)
@@ -99,6 +101,7 @@ class Membership:
         self._seat.heard_s = self._since_s = asked_s
         self._seat.term = joined.lead.term if joined.lead else None
         self._seat.others, self._former = joined.others, joined.former
+        self._hold()
         return joined
 
     def _join(self, c: Connection) -> Joined:
@@ -174,6 +177,7 @@ class Membership:
         if asked_s - seat.heard_s > 2 * seat.silence.beat_s:
             self._since_s = asked_s  # we cannot know how long the others have been silent
         seat.heard_s, seat.promise = asked_s, wanted
+        self._hold()
         self._note(heard)
         await self._lead(heard.lead)
         # Not before what is known of our own earlier lives has been repaired.
@@ -222,6 +226,13 @@ class Membership:
             await self._duties.take_over(self._owed)
             self._owed = None
 
+    def _hold(self) -> None:
+        """A little longer than we would ourselves: where we can, we end it."""
+        seat = self._seat
+        spare_s = (seat.promise.lost_after_s - seat.promise.hold_s) / 4
+        left_s = seat.heard_s + seat.promise.hold_s + spare_s - seat.steady_s()
+        self._duties.hold(left_s if seat.promise == seat.silence else None)
+
     async def watch(self) -> None:
         """Ends what runs here before others may take it, if nothing is heard of the database for too long."""
         while True:
@@ -245,6 +256,7 @@ class Membership:
         await self._beside.write(lambda c: self._move(c, old, node))
         self._seat.node, self._seat.heard_s, self._since_s = node, asked_s, asked_s
         self._engine.node = node.id
+        self._hold()
         self._seat.is_out = False
         self._engine.bus.wake("dispatcher")
 

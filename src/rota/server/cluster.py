@@ -18,7 +18,7 @@ from rota.config import Settings, Unit, explain
 from rota.config.secret import Secret
 from rota.core.errors import RotaError, Unavailable
 from rota.core.silence import Silence
-from rota.datadir import PLACE
+from rota.datadir import LEDGER, PLACE
 from rota.engine.loop import Loop, keep_ticking
 from rota.engine.membership import Duties, Joined, Membership
 from rota.engine.relay import LED, Relay
@@ -27,6 +27,7 @@ from rota.engine.shared import SharedLoop
 from rota.ops.door import NONCE_S, TICKET_S
 from rota.ops.installation import apply_file_tasks
 from rota.ops.sharedwords import SharedWords
+from rota.runners.keeper import Keeper
 from rota.server.units import Units
 from rota.store.database import open_beside
 from rota.store.leadership import Lead
@@ -54,12 +55,14 @@ class Cluster:
         self._beside = open_beside(url, patience_s=min(4.0, seat.silence.hold_s / 2))
         duties = Duties(
             settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon,
-            take_over=self.take_over, adopt=parts.runner.adopt, find_left=find_left_runs if parts.fleet is None else list_held_by_others,
+            hold=self._hold,
+            take_over=self.take_over, adopt=parts.runner.adopt,
         )  # fmt: skip
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
         self._relay = Relay(parts.engine, self._beside, self._hear_call, parts.rota.logs.delete)
         self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)
         self._tasks: list[asyncio.Task[None]] = []
+        self._keeper: Keeper | None = None
 
     def share(self, loop: Loop) -> SharedLoop:
         """The same loop as it is on one of several nodes."""
@@ -97,6 +100,12 @@ class Cluster:
         for loop in parts.loops:
             parts.engine.bus.wake(loop.name)
 
+    async def take_up(self) -> None:
+        """Go on with all that is out, before anything more is handed out."""
+        if self._parts.fleet is not None:
+            self._parts.dispatcher.let_go()
+            await self._parts.fleet.take_up()
+
     async def hand_over(self) -> None:
         """Plan no more, if another can."""
         try:
@@ -109,10 +118,21 @@ class Cluster:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._keeper is not None:
+            await asyncio.to_thread(self._keeper.close)
         try:
             await self.membership.leave()
         except RotaError:  # the others find it out
             return
+
+    def _hold(self, left_s: float | None) -> None:
+        """Sees to it that nothing runs on here when others may have it, though we be frozen or dead."""
+        if left_s is None and self._keeper is None:
+            return
+        if self._keeper is None:
+            self._keeper = Keeper(self._parts.settings.server.data / LEDGER)
+        self._keeper.ensure()
+        self._keeper.hold_all(None if left_s is None else asyncio.get_running_loop().time() + left_s)
 
     def close(self) -> None:
         self._beside.close()

@@ -22,10 +22,10 @@ from rota.runners.base import Claim, Finished
 from rota.runners.fleet.link import DONE, FULL, REFUSED
 from rota.runners.fleet.mirror import Mirror
 from rota.runners.fleet.shipper import Shipper
+from rota.runners.keeper import Keeper
 from rota.store import logchunks, placements, runs, settlement
 from rota.store.database import Connection, Database
 from rota.worker.hold import Hold
-from rota.worker.keeper import Keeper
 
 T = TypeVar("T")
 MakeHold = Callable[[Callable[[], None], Callable[[float], None]], Hold]

@@ -22,6 +22,7 @@ from rota.own_log import OwnLog
 from rota.runners import LogGrowth, end_survivors
 from rota.runners.fleet.crew import WORKER
 from rota.runners.fleet.link import ACTIVITY, BEAT_S, Link, load_temporal
+from rota.runners.keeper import Keeper
 from rota.server.parts import build_rota
 from rota.server.source import Source
 from rota.server.units import Units
@@ -31,7 +32,6 @@ from rota.store.database import Connection
 from rota.store.nodes import Node
 from rota.worker.attempts import Attempts, Tools
 from rota.worker.hold import Hold
-from rota.worker.keeper import Keeper
 
 if TYPE_CHECKING:
     from temporalio.worker import Worker as TemporalWorker

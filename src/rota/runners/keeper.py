@@ -1,10 +1,10 @@
-"""A process beside a worker, `python -m rota.worker.keeper JOURNAL`: ends the worker's attempts when it cannot do so itself.
+"""A process beside a server or worker, `python keeper.py JOURNAL`: ends its attempts when it cannot do so itself.
 
 It is told on stdin, a line each: run id, fence, and until when on the monotonic clock the attempt is held; `-` when it is over.
-What is held no more is killed, though its worker be frozen; and everything when the worker has died.
+`all` in place of the first two is about whatever the journal knows. What is held no more is killed, though whoever began it be
+frozen; and everything when that one has died. It stays small: what it needs for that is loaded then.
 """
 
-import asyncio
 import os
 import select
 import subprocess
@@ -14,14 +14,14 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from rota.process import Tree, end_group, find_survivors
-from rota.runners.ledger import Key, read_open_entries
-
 MOST_BYTES = 65536
+ALL = "all"
+Key = tuple[str, int]
+EVERYTHING: Key = (ALL, 0)
 
 
 class Keeper:
-    """The worker's end of it."""
+    """Its other end."""
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
@@ -33,8 +33,9 @@ class Keeper:
             self._start()
 
     def _start(self) -> None:
+        # -P: the folder of this file is no place to import from.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rota.worker.keeper", str(self._ledger)], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-P", __file__, str(self._ledger)], stdin=subprocess.PIPE, start_new_session=True
         )
         assert self._process.stdin is not None  # noqa: S101  asked for above
         self._fd = self._process.stdin.fileno()
@@ -46,9 +47,13 @@ class Keeper:
     def over(self, run_id: str, fence: int) -> None:
         self._tell(f"{run_id} {fence} -\n")
 
+    def hold_all(self, until: float | None) -> None:
+        """None: without end."""
+        self._tell(f"{ALL} {'-' if until is None else until}\n")
+
     def close(self) -> None:
         """It ends what is left, if anything is."""
-        with suppress(OSError):
+        with suppress(OSError, subprocess.TimeoutExpired):
             self._process.communicate(timeout=10)
 
     def _tell(self, line: str) -> None:
@@ -58,43 +63,48 @@ class Keeper:
 
 
 def watch(ledger: Path) -> None:
-    """Until the worker is gone."""
+    """Until the other end is gone."""
     held: dict[Key, float] = {}
     rest = b""
     while True:
-        left_s = min(held.values(), default=None)
-        ready, _, _ = select.select([0], [], [], None if left_s is None else max(0.0, left_s - time.monotonic()))
+        until = min(held.values(), default=None)
+        ready, _, _ = select.select([0], [], [], None if until is None else max(0.0, until - time.monotonic()))
         if ready:
             data = os.read(0, MOST_BYTES)
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                _note(held, line.decode())
+                note(held, line.decode())
         late = [key for key, until in held.items() if until <= time.monotonic()]
         if late:
-            end(ledger, late)
+            end(ledger, None if EVERYTHING in late else late)
         for key in late:
             del held[key]
     end(ledger, None)
 
 
+def note(held: dict[Key, float], line: str) -> None:
+    *name, until = line.split()
+    key = EVERYTHING if name == [ALL] else (name[0], int(name[1]))
+    if until == "-":
+        held.pop(key, None)
+    else:
+        held[key] = float(until)
+
+
 def end(ledger: Path, keys: Collection[Key] | None) -> None:
     """Kill every process of these attempts; None: of all that the journal knows."""
+    import asyncio
+
+    from rota.process import Tree, end_group, find_survivors
+    from rota.runners.ledger import read_open_entries
+
+    async def kill(trees: Collection[Tree]) -> None:
+        await asyncio.gather(*(end_group(tree, grace_s=0.0) for tree in trees))
+
     entries = [entry for entry in read_open_entries(ledger) if keys is None or (entry.run_id, entry.fence) in keys]
-    asyncio.run(_kill(find_survivors([entry.tree for entry in entries])))
-
-
-async def _kill(trees: Collection[Tree]) -> None:
-    await asyncio.gather(*(end_group(tree, grace_s=0.0) for tree in trees))
-
-
-def _note(held: dict[Key, float], line: str) -> None:
-    run_id, fence, until = line.split()
-    if until == "-":
-        held.pop((run_id, int(fence)), None)
-    else:
-        held[run_id, int(fence)] = float(until)
+    asyncio.run(kill(find_survivors([entry.tree for entry in entries])))
 
 
 if __name__ == "__main__":
