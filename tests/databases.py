@@ -40,6 +40,15 @@ def open_kept(folder: Path) -> Database:
     return open_sqlite(folder / FILE)
 
 
+def environ_of(folder: Path) -> dict[str, str]:
+    """What tells a command with that data directory which database is beside it."""
+    if under.scale:
+        from tests.schemas import lend_to
+
+        return {"ROTA_DATABASE": lend_to(folder).url}
+    return {}
+
+
 @cache
 def _migrated() -> bytes:
     """What a migrated database is as bytes."""

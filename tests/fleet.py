@@ -10,6 +10,7 @@ from tests import under
 from tests.schemas import lend_to
 
 from rota.datadir import BLOBS
+from rota.ops.context import Rota
 from rota.own_log import OwnLog
 from rota.runners.fleet.crew import WORKER
 from rota.server import Source
@@ -27,23 +28,47 @@ def scaled(source: Source) -> Source:
     })  # fmt: skip
 
 
-@asynccontextmanager
-async def working(source: Source) -> AsyncIterator[Worker]:
+class AtWork:
     """A worker of the server with these settings. Both keep their artifacts in one place, as on a network drive."""
-    data = data_of(source)
-    own = data.with_name(f"{data.name}-of-worker")
-    await asyncio.to_thread(_lay_out, data, own)
-    at_work = _changed(source, **{"server.data": str(own)})
-    worker = Worker(at_work, at_work.load(), OwnLog(io.StringIO()))
-    task = asyncio.create_task(worker.work())
-    while not await worker._rota.database.read(_is_there):
-        assert not task.done(), task
-        await asyncio.sleep(0.005)
+
+    def __init__(self, source: Source) -> None:
+        own = _lay_out(data_of(source))
+        source = _changed(source, **{"server.data": str(own)})
+        self._worker = Worker(source, source.load(), OwnLog(io.StringIO()))
+        self.rota = self._worker._rota
+        self._working = asyncio.create_task(self._worker.work())
+
+    async def begin(self) -> None:
+        """Returns when servers can see it."""
+        while not await self.rota.database.read(_has_worker):
+            assert not self._working.done(), self._working
+            await asyncio.sleep(0.005)
+
+    async def end(self) -> None:
+        """What it has ends, too."""
+        self._worker.stop()
+        await self._working
+
+
+async def until_told(rota: Rota) -> None:
+    """Returns when the server has written down all that workers have said."""
+    async with asyncio.timeout(5):
+        while await rota.database.read(_is_something_untold):  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def working(source: Source) -> AsyncIterator[AtWork]:
+    at_work = AtWork(source)
     try:
-        yield worker
+        await at_work.begin()
+        yield at_work
     finally:
-        worker.stop()
-        await task
+        await at_work.end()
+
+
+def _is_something_untold(c: Connection) -> bool:
+    return c.row("SELECT 1 FROM placements WHERE finished IS NOT NULL") is not None
 
 
 def data_of(source: Source) -> Path:
@@ -54,12 +79,15 @@ def _changed(source: Source, **flags: str) -> Source:
     return Source(source.path, source.environ, {**source._flags, **flags})
 
 
-def _lay_out(data: Path, own: Path) -> None:
+def _lay_out(data: Path) -> Path:
+    """The worker's own directory."""
+    own = data.with_name(f"{data.name}-of-worker")
     (data / BLOBS).mkdir(parents=True, exist_ok=True)
     own.mkdir(exist_ok=True)
     if not (own / BLOBS).exists():
         (own / BLOBS).symlink_to(data / BLOBS)
+    return own
 
 
-def _is_there(c: Connection) -> bool:
+def _has_worker(c: Connection) -> bool:
     return any(seen.node.kind == WORKER for seen in nodes.list_nodes(c))

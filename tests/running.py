@@ -21,12 +21,15 @@ async def running(source: Source) -> AsyncIterator[Rota]:
         async with _serving(source) as rota:
             yield rota
         return
-    from tests.fleet import scaled, working
+    from tests.fleet import scaled, until_told, working
 
     source = scaled(source)
-    async with working(source) as worker, _serving(source) as rota:
-        worker._rota.tools._tools = rota.tools._tools  # tests add some of their own
+    async with working(source) as at_work, _serving(source) as rota:
+        at_work.rota.tools._tools = rota.tools._tools  # tests add some of their own
         yield rota
+        # As where there is one server alone, what it has ends with it.
+        await at_work.end()
+        await until_told(rota)
 
 
 @asynccontextmanager
@@ -35,11 +38,13 @@ async def _serving(source: Source) -> AsyncIterator[Rota]:
     await asyncio.to_thread(loaded.settings.server.data.mkdir, exist_ok=True)
     parts = build_parts(source, loaded, OwnLog(io.StringIO()))
     parts.rota.reload = Reload(source, parts)
-    await life.boot(parts)
-    loops = life.start_loops(parts)
     try:
-        yield parts.rota
+        await life.boot(parts)
+        loops = life.start_loops(parts)
+        try:
+            yield parts.rota
+        finally:
+            await life.shut_down(parts, loops)
     finally:
-        await life.shut_down(parts, loops)
         parts.rota.bus.wake("closing")
         life.close(parts)

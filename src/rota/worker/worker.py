@@ -70,17 +70,20 @@ class Worker:
         """Work until SIGTERM or SIGINT; then stop what is going on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
-        await self.work()
+        await self.work(self._greet)
 
     def stop(self) -> None:
         self._stopping.set()
 
-    async def work(self) -> None:
+    def _greet(self) -> None:
+        print(f"rota worker {self._node.name} offers {', '.join(self._node.labels) or 'no labels'}", flush=True)  # noqa: T201
+
+    async def work(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Until `stop` is called."""
         await self._clear_up()
         self._attempts = Attempts(self._make_tools())
         chores = [asyncio.create_task(work) for work in (self._attempts.collect(), self._say_it_lives(), self._open_queues())]
-        print(f"rota worker {self._node.name} offers {', '.join(self._node.labels) or 'no labels'}", flush=True)  # noqa: T201
+        on_ready()
         try:
             await self._stopping.wait()
             await self._leave()

@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from msgspec import Struct
 from tests.asking import new_key
+from tests.databases import environ_of
 from tests.running import running
 
 import rota
@@ -94,6 +95,8 @@ async def over_stdio(data: Path, **environ: str) -> AsyncIterator[Assistant]:
     """`python -m rota mcp`, in a process of its own."""
     places = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(rota.__path__[0]).parent)}
     words = ["-m", "rota", "mcp", "--data", str(data)]
-    command = StdioServerParameters(command=sys.executable, args=words, env=places | environ, cwd=str(data.parent))
+    command = StdioServerParameters(
+        command=sys.executable, args=words, env=places | environ_of(data) | environ, cwd=str(data.parent)
+    )
     async with Client(command, cache=None) as client:
         yield Assistant(client)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.databases import environ_of
 from tests.surfaces.mcp.speaking import PIPELINE, Assistant, over_stdio, served
 
 from rota.cli.mcp import call_tool
@@ -47,7 +48,8 @@ def test_a_key_lends_its_rights_with_a_server_and_without(tmp_path: Path) -> Non
     key, shell = "", {"kind": "shell", "script": "true"}
 
     def call(tool: str, **arguments: Any) -> Called:
-        return call_tool(Place(data=tmp_path / "data"), key, tool, arguments)
+        database = environ_of(tmp_path / "data").get("ROTA_DATABASE")
+        return call_tool(Place(data=tmp_path / "data", database=database), key, tool, arguments)
 
     async def work() -> None:
         nonlocal key

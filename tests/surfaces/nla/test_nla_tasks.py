@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 
+from tests.statements import overheard
 from tests.surfaces.nla.agents_run import People, agent_body, asked
 
 from rota.ops.context import Rota
@@ -68,10 +69,8 @@ def test_a_long_list_takes_hardly_more_queries_than_a_short_one(rota: Rota) -> N
         await who.ann.agent()
 
         async def count() -> int:
-            said: list[str] = []
-            rota.database.run(lambda c: c.raw.set_trace_callback(said.append))  # type: ignore[attr-defined]
-            await who.ann.get("/task")
-            rota.database.run(lambda c: c.raw.set_trace_callback(None))  # type: ignore[attr-defined]
+            with overheard(rota.database) as said:
+                await who.ann.get("/task")
             return len([statement for statement in said if statement.lstrip().startswith(("SELECT", "WITH"))])
 
         await who.ann.run()

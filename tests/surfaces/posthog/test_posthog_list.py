@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.statements import overheard
 from tests.surfaces.posthog.projects_asking import Client, People, asked
 
 from rota.core.run import Run
@@ -219,12 +220,6 @@ async def many(who: Client, count: int) -> list[dict[str, Any]]:
 
 async def statements(who: People, **query: Any) -> int:
     """How many statements a list takes."""
-    said: list[str] = []
-
-    def listen(c: Any) -> None:
-        c.raw.set_trace_callback(said.append)
-
-    await who.rota.database.read(listen)
-    await who.owner.get("/tasks", **query)
-    await who.rota.database.read(lambda c: c.raw.set_trace_callback(None))  # type: ignore[attr-defined]
+    with overheard(who.rota.database) as said:
+        await who.owner.get("/tasks", **query)
     return sum(statement.lstrip().startswith(("SELECT", "WITH")) for statement in said)
