@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from tests import under
+from tests.databases import migrate_quickly
 from tests.depth import examples
 from tests.temporal_server import TemporalServer
 
@@ -59,6 +60,13 @@ def _is_roomy(folder: Path) -> bool:
     """Whether tests can keep their files there, and start scripts of theirs."""
     told = os.statvfs(folder)
     return told.f_bavail * told.f_frsize > ENOUGH_BYTES and not told.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quickly_migrated() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rota.store.database.migrate", migrate_quickly)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,13 +1,16 @@
 """Migrated databases that cost tests little, of whichever kind is to be under them."""
 
+import sqlite3
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 from tests import under
 
+from rota.store.connection import Connection
 from rota.store.database import Database, open_sqlite
 from rota.store.migrate import migrate
-from rota.store.sqlite import MEMORY, SqliteDriver
+from rota.store.sqlite import MEMORY, SqliteConnection, SqliteDriver
 from rota.store.tables import TABLES
 
 FILE = "rota.db"
@@ -38,6 +41,15 @@ def open_kept(folder: Path) -> Database:
         driver = lend_to(folder).driver
         return Database(driver, driver.connect())
     return open_sqlite(folder / FILE)
+
+
+def migrate_quickly(c: Connection, upto: int | None = None) -> list[str]:
+    """Like `migrate`, but a new SQLite file gets all tables in one piece."""
+    if upto is None and isinstance(c, SqliteConnection) and not c.rows("SELECT 1 FROM sqlite_schema LIMIT 1"):
+        with closing(sqlite3.connect(MEMORY)) as whole:
+            whole.deserialize(_migrated())
+            whole.backup(c.raw)
+    return migrate(c, upto=upto)
 
 
 def environ_of(folder: Path) -> dict[str, str]:
