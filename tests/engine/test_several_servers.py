@@ -10,12 +10,14 @@ import msgspec
 import psycopg
 import pytest
 from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
-from tests.factories import make_new_run, make_task
+from tests.factories import make_new_run, make_task, spec
 
 from rota.bus import LOG_GONE, Bus, LoopName, Watcher
 from rota.core.run import Run
 from rota.core.silence import Silence
+from rota.core.task import Policy
 from rota.engine import membership, relay
+from rota.engine.balance import PATIENCE
 from rota.engine.context import Engine
 from rota.engine.dispatcher import Dispatcher
 from rota.engine.known import KnownTasks
@@ -28,7 +30,7 @@ from rota.engine.shared import LOOK_AGAIN, SharedLoop
 from rota.ids import Ids
 from rota.logs import LogName
 from rota.runners.ledger import ProcessLedger
-from rota.store import leadership, nodes, runs, tasks
+from rota.store import admission, leadership, nodes, runs, tasks
 from rota.store.connection import Connection
 from rota.store.database import Database, open_beside, open_postgres
 from rota.store.leadership import Lead
@@ -38,6 +40,7 @@ from rota.vitals import Vitals
 pytestmark = pytest.mark.e2e
 
 SCHEMA = "several"
+CAPACITY = 16
 HOLD_S = Silence().hold_s
 
 
@@ -55,17 +58,21 @@ class Server:
             vitals=Vitals(started_at=self.clock.now()), known=KnownTasks(),
         )  # fmt: skip
         self.seat = self.engine.seat = Seat(
-            node=Node(id=self.engine.node, name=name, place=name, capacity=4), steady_s=lambda: self.steady_s
+            node=Node(id=self.engine.node, name=name, place=name, capacity=CAPACITY), steady_s=lambda: self.steady_s
         )
         ledger = stack.enter_context(closing(ProcessLedger(folder / f"{name}.log")))
-        runner = FakeRunner(Machine(self.clock), self.clock, self.bus, ledger, lambda _: Work())
+        runner = FakeRunner(Machine(self.clock), self.clock, self.bus, ledger, lambda _: Work(), CAPACITY)
         self.dispatcher = Dispatcher(self.engine, runner)
         self.abandoned, self.has_abandoned = 0, asyncio.Event()
         self.taken: list[Lead] = []
         self.held: list[float | None] = []
         duties = Duties(
-            settings=lambda: "same", busy=lambda: 0, abandon=self._abandon, take_over=self._take_over, adopt=runner.adopt,
-            hold=self.held.append
+            settings=lambda: "same",
+            busy=lambda: 0,
+            abandon=self._abandon,
+            take_over=self._take_over,
+            adopt=runner.adopt,
+            hold=self.held.append,
         )
         settler = Settler(self.engine, runner, self.dispatcher)
         self.membership = Membership(self.engine, self.seat, self.beside, settler, duties)
@@ -342,6 +349,42 @@ def test_the_others_are_told_that_something_did_not_get_through_to_them(
             bringing.cancel()
         assert watcher.lost == 2
         assert set(b.called) == relay.CALLED, "everybody looks for himself"
+
+    play(scene())
+
+
+def test_no_node_fills_up_while_another_idles(make: Callable[[str], Server]) -> None:
+    async def scene() -> None:
+        a, b = make("a"), make("b")
+        await a.join()
+        task = make_task(spec=spec(name="work", policy=Policy(max_concurrent=50)))
+
+        async def add(count: int) -> None:
+            new = [make_new_run(task, due_at=a.clock.now()) for _ in range(count)]
+            await a.database.write(lambda c: runs.insert_runs(c, new))
+
+        async def taken() -> list[int]:
+            count = await a.database.read(admission.count_taken_by_holder)
+            return [count.get(server.engine.node, 0) for server in (a, b)]
+
+        await a.database.write(lambda c: tasks.insert_task(c, task))
+        await add(2)
+        await a.dispatcher.tick()
+        assert await taken() == [2, 0], "alone, it takes all at once"
+        await b.join()
+        await a.membership.tick()
+        await add(8)
+        looked = await a.dispatcher.tick()
+        assert await taken() == [7, 0]
+        assert looked.next_at is not None and looked.next_at - a.clock.now() <= PATIENCE
+        await b.dispatcher.tick()
+        assert await taken() == [7, 3]
+        await add(6)
+        await a.dispatcher.tick()
+        assert await taken() == [10, 3]
+        a.clock.advance(1)
+        await a.dispatcher.tick()
+        assert await taken() == [13, 3], "nobody came for them"
 
     play(scene())
 

@@ -14,6 +14,7 @@ from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
 from rota.core.work import Outside
+from rota.engine.balance import Balance
 from rota.engine.claiming import WITH_SECRETS, make_claim
 from rota.engine.context import Engine
 from rota.engine.gatekeeper import pass_gate
@@ -123,6 +124,7 @@ class Dispatcher:
         self._is_outside = is_outside
         self._is_led = is_led
         self._placer = Placer(runner, engine)
+        self._balance = Balance(engine)
         self._freed: set[str] | None = None
         self._freed_keys: set[str] = set()
         self._looked_at = engine.clock.now()
@@ -209,6 +211,7 @@ class Dispatcher:
         stops = admission.list_stops(c, self._engine.node)
         calls_others = self._engine.has_others and (admitted.fresh > 0 or admission.has_ready(c))
         next_at = _earlier(self._next_at(c, now), admitted.gate_at) if leads else None
+        next_at = _earlier(next_at, self._balance.look_again_at)
         return Dispatched(claims, ended, stops, next_at, admitted.fresh == BATCH or bool(kept), calls_others)
 
     def _give_back(self, c: Connection, now: datetime, claimed: list[Run], known: dict[str, Task]) -> list[Run]:
@@ -236,7 +239,8 @@ class Dispatcher:
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
         holder, node = self._engine.node, self._engine.node_name
-        room = max(0, self._runner.capacity + self._runner.waiting - admission.count_taken(c, holder))
+        places = self._runner.capacity + self._runner.waiting
+        room = self._balance.limit(c, max(0, places - admission.count_taken(c, holder)), places, now)
         unfit = self._placer.look_again(c)
         direct = admission.claim_direct(c, services, holder, now, node=node)
         return [*direct, *admission.claim(c, room, holder, now, unfit, node=node)]

@@ -201,6 +201,7 @@ class Membership:
         return Heard(True, lead, found, clock_off)
 
     def _note_offers(self, others: Sequence[Node]) -> None:
+        self._seat.rooms = {node.id: node.capacity for node in others if node.capacity}
         offers = sorted((frozenset(node.labels) for node in others if node.capacity), key=sorted)
         if offers != self._seat.offers:
             self._seat.offers = offers

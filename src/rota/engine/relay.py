@@ -84,9 +84,10 @@ class Relay:
             self._sending = asyncio.create_task(self._send(), name="relay")
 
     async def _send(self) -> None:
-        await asyncio.sleep(GATHER_S)
-        while not await self._call_out():
-            await asyncio.sleep(AGAIN_S)
+        pause_s = GATHER_S
+        while pause_s:
+            await asyncio.sleep(pause_s)
+            pause_s = 0.0 if await self._call_out() else AGAIN_S
         self._sending = None
         if self._wakes or self._told:
             self._send_soon()

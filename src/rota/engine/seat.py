@@ -36,6 +36,7 @@ class Seat(Struct, kw_only=True):
     others    how many more nodes there were then
     workers   how many machines there were that only work
     offers    the labels of each of them that carries work out itself
+    rooms     how many runs each of those carries out at one time, by id
     is_out    they may have given it up: it starts nothing until it has come back under another id
     """
 
@@ -48,6 +49,7 @@ class Seat(Struct, kw_only=True):
     others: int = 0
     workers: int = 0
     offers: list[frozenset[str]] = []
+    rooms: dict[str, int] = {}
     is_out: bool = False
 
     @property

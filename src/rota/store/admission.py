@@ -250,6 +250,12 @@ def has_ready(c: Connection) -> bool:
     return c.row("SELECT 1 FROM runs WHERE admission = 'ready' LIMIT 1") is not None
 
 
+def count_ready(c: Connection, most: int) -> int:
+    """How many could start at once; it stops counting at `most`."""
+    row = c.row("SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE admission = 'ready' LIMIT ?) AS found", (most,))
+    return row[0] if row else 0
+
+
 def has_held(c: Connection) -> bool:
     """Whether any queue has a run in it."""
     return c.row("SELECT 1 FROM runs WHERE admission = 'held' LIMIT 1") is not None
@@ -274,6 +280,12 @@ def count_taken(c: Connection, holder: str) -> int:
     """How many runs that are no service's instances a holder has."""
     row = c.row("SELECT COUNT(*) FROM runs WHERE state = 'running' AND instance IS NULL AND holder = ?", (holder,))
     return row[0] if row else 0
+
+
+def count_taken_by_holder(c: Connection) -> dict[str, int]:
+    """The same of all who have any."""
+    sql = "SELECT holder, COUNT(*) FROM runs WHERE state = 'running' AND instance IS NULL AND holder IS NOT NULL GROUP BY holder"
+    return dict(c.rows(sql))
 
 
 def claim_direct(c: Connection, run_ids: Sequence[str], holder: str, now: datetime, *, node: str | None = None) -> list[Run]:
