@@ -40,6 +40,25 @@ def make_server(forker: Forker, lent_databases: LentDatabases, tmp_path_factory:
         yield make
 
 
+@pytest.fixture(scope="session")
+def shared_blobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What tells a server and its worker, in their environment, of a store that both reach. Alone, a server has its own."""
+    if not under.scale:
+        yield {}
+        return
+    from tests.blobs.seaweed import run_bucket  # its client takes half a second to load
+
+    with run_bucket(tmp_path_factory.mktemp("seaweed")) as bucket:
+        assert bucket.endpoint and bucket.access_key and bucket.secret_key
+        yield {
+            "ROTA_BLOBS_KIND": "s3",
+            "ROTA_BLOBS_BUCKET": bucket.name,
+            "ROTA_BLOBS_ENDPOINT": bucket.endpoint,
+            "ROTA_BLOBS_ACCESS_KEY": bucket.access_key.reveal(),
+            "ROTA_BLOBS_SECRET_KEY": bucket.secret_key.reveal(),
+        }
+
+
 @contextmanager
 def _server(kind: type[ServerProcess], forker: Forker, place: Path, settings: str, **rest: object) -> Iterator[ServerProcess]:
     with TemporaryDirectory(dir=place, prefix="e2e-", ignore_cleanup_errors=True) as folder:

@@ -32,7 +32,7 @@ def check_promise(server: ServerProcess, planned: dict[str, int] | None = None) 
 
 def check_journal(server: ServerProcess) -> None:
     """After a stop nothing is left to be repaired."""
-    ledger = ProcessLedger(server.data / "processes.log")
+    ledger = ProcessLedger(server.work_data / "processes.log")
     ledger.close()
     assert ledger.open_entries() == []
 

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -36,11 +37,12 @@ class ScaledServer(ServerProcess):
         self._until_given_up()
 
     def launch(self, crash_at: str | None = None, nth: int = 1) -> None:
-        """The worker first, so that there is room for work from the beginning. A moment may be one of either."""
+        """What is not alive; the worker first, so that there is room for work from the beginning. Either may have the moment."""
         if not self.worker.is_alive:
             self.worker.launch(crash_at, nth)
             until(lambda: not self.worker.is_alive or (self.worker.has_greeted and self._workers() - self._lost), self.own_log)
-        super().launch(crash_at, nth)
+        if not self.is_alive:
+            super().launch(crash_at, nth)
 
     def wait(self) -> int:
         """Who waits for a crash waits for that of either; where it is the worker's the server dies with it."""
@@ -50,10 +52,17 @@ class ScaledServer(ServerProcess):
             self.signal(signal.SIGKILL)
         return super().wait()
 
+    def kill_something(self, chance: Random) -> None:
+        chance.choice([self.kill, self._kill_worker, self.kill_with_worker])()
+
     def kill_with_worker(self) -> None:
         self.kill()
         self._note_lost()
         self.worker.kill_with_keeper()
+
+    def _kill_worker(self) -> None:
+        self._note_lost()
+        self.worker.kill()
 
     def stop(self) -> int:
         if self.worker.is_alive:
@@ -66,6 +75,10 @@ class ScaledServer(ServerProcess):
         has_worked, code = self.worker.has_greeted, self.worker.end()
         wrong = super().end()
         return [*wrong, f"its worker ended with exit code {code}"] if has_worked and code else wrong
+
+    @property
+    def keeps_last_words(self) -> bool:
+        return False
 
     @property
     def work_data(self) -> Path:
@@ -94,4 +107,5 @@ def _fleet() -> dict[str, str]:
         "ROTA_RUNNER": "temporal",
         "ROTA_TEMPORAL_ADDRESS": under.temporal().address,
         "ROTA_TEMPORAL_TASK_QUEUE": uuid4().hex,
+        "ROTA_LOST_AFTER": "5s",
     }

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -92,6 +93,10 @@ class ServerProcess:
         self.signal(signal.SIGKILL)
         self.wait()
 
+    def kill_something(self, chance: Random) -> None:
+        """kill -9 of one of those who can die apart from each other, or of several."""
+        self.kill()
+
     def kill_with_worker(self) -> None:
         """kill -9 of whoever carries its runs out, too; what they have started is left."""
         self.kill()
@@ -118,6 +123,11 @@ class ServerProcess:
         """The options that tell a command of this server."""
         database = ["--database", self._database] if self._database else []
         return ["--config", str(self.config), "--data", str(self.data), *database]
+
+    @property
+    def keeps_last_words(self) -> bool:
+        """Whether a log holds all that was in it when whoever carried the run out was killed, to the last moment."""
+        return True
 
     @property
     def work_data(self) -> Path:

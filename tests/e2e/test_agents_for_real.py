@@ -118,7 +118,7 @@ def test_a_chain_killed_in_the_middle_of_a_prompt_pays_for_no_finished_one_again
     assert model.paid == {"1": 1, "21": 1, "321": 2, "4321": 1, "54321": 1}
     said = items(server, run_id)
     assert said[-2:] == [f"Response: {SAID}", "Return: Running"]
-    assert said.count("Node 2: Running") == 1
+    assert said.count("Node 2: Running") in ([1] if server.keeps_last_words else [0, 1])
     assert "sk-key-0123456789" not in server.own_log()
 
 

@@ -87,13 +87,13 @@ def test_a_file_gets_to_its_run_whenever_the_server_is_killed(make_server: MakeS
     assert [each["name"] for each in main] == ["a.bin"]
 
 
-def test_what_a_script_leaves_is_an_artifact_of_its_run(make_server: MakeServer) -> None:
+def test_what_a_script_leaves_is_an_artifact_of_its_run(make_server: MakeServer, shared_blobs: dict[str, str]) -> None:
     script = 'mkdir "$ROTA_ARTIFACTS" && echo 1,2 > "$ROTA_ARTIFACTS/numbers.csv"; exit 3'
-    server = make_server(f"[tasks.leaves]\nrun = '''{script}'''\n")
+    server = make_server(f"[tasks.leaves]\nrun = '''{script}'''\n", environ=shared_blobs)
     server.start()
     run_id = server.run("leaves")
     assert server.until_state(run_id)["state"] == "failed"
     [item] = server.get(f"/v1/runs/{run_id}/artifacts")["items"]
     assert (item["name"], item["size"]) == ("numbers.csv", 4)
     assert server.http.get(f"/v1/runs/{run_id}/artifacts/{item['id']}").content == b"1,2\n"
-    assert list((server.data / "left").iterdir()) == []
+    assert list((server.work_data / "left").iterdir()) == []

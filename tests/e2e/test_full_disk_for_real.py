@@ -8,7 +8,7 @@ from tests.e2e.promise import check_journal, check_promise
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.witness import Witness, toml_script
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.embedded("what the server writes, its database and the logs of runs, is on one disk")]
 
 NO_LIMIT = resource.RLIM_INFINITY
 

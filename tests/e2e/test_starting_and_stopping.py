@@ -60,6 +60,7 @@ def test_a_graceful_stop_ends_runs_within_the_shutdown_timeout(make_server: Make
     assert told[runs[1]]["exit_code"] == 137
 
 
+@pytest.mark.embedded("what was handed out to workers goes on without the server")
 def test_a_run_that_is_just_starting_when_the_server_stops_is_not_left_as_running(make_server: MakeServer) -> None:
     server = make_server("[tasks.work]\nmax_concurrent = 20\nrun = 'sleep 5'")
     for _ in range(3):

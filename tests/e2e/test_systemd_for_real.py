@@ -32,8 +32,9 @@ def test_ready_reloading_alive_and_stopping_are_told_in_order(make_server: MakeS
         server.signal(signal.SIGHUP)
         wait_for("RELOADING=1\nMONOTONIC_USEC=")
         wait_for("READY=1")
-        assert server.stop() == 0
+        server.signal(signal.SIGTERM)
         wait_for("STOPPING=1")
+        assert server.wait() == 0
 
 
 def test_a_service_of_a_compose_file_is_there_and_its_run_says_what_is_missing(make_server: MakeServer) -> None:
