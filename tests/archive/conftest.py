@@ -12,6 +12,7 @@ from rota.store.database import Database, open_database, open_postgres
 from rota.store.postgres import PostgresDriver
 
 TEMPLATE = "migrated"
+LOG = "20270101_120000_0192f0c1-2d3e-7abc-8def-000000000001.log"
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,7 @@ def url_of(url: str, name: str) -> str:
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database with some rows in every table, SQLite if no other is asked for, and its data directory."""
     data = tmp_path / "data"
-    for name in ("logs/task/.20270101_120000_x.log.meta", "logs/task/20270101_120000_x.log", "blobs/tasks/a b/ä.bin"):
+    for name in (f"logs/task/.{LOG}.meta", f"logs/task/{LOG}", "blobs/tasks/a b/ä.bin"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_bytes(name.encode() * 1000)
     (data / "server.lock").write_text("1")

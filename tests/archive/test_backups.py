@@ -90,3 +90,12 @@ def test_a_backup_never_writes_through_a_link(source: Database, tmp_path: Path) 
     with pytest.raises(Unavailable, match="cannot be written"):
         back_up(source, tmp_path / "data", tmp_path / "all.tar", NOON)
     assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_the_log_of_a_run_that_began_after_the_moment_of_the_backup_is_not_in_it(source: Database, tmp_path: Path) -> None:
+    """A restore begins such a run, or knows nothing of it."""
+    logs = tmp_path / "data" / "logs" / "task"
+    (logs / "20270101_120001_0192f0c1-2d3e-7abc-8def-000000000009.log").write_text("newer than all that are known")
+    (logs / ".20270101_120001_0192f0c1-2d3e-7abc-8def-000000000003.log.meta").write_text("of one that waited")
+    source.run(lambda c: c.run("UPDATE runs SET state = 'pending', started_at = NULL WHERE id LIKE '%3'"))
+    assert back_up(source, tmp_path / "data", tmp_path / "all.tar", NOON).files == 3

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.archive.conftest import LOG
 from tests.archive.packing import NOON, changed, members, older
 
 from rota.archive import back_up, restore
@@ -65,11 +66,11 @@ def test_rows_that_were_tampered_with_are_noticed(source: Database, tmp_path: Pa
         restore(forged, tmp_path / "again")
 
 
-LOG = "files/logs/task/20270101_120000_x.log"
+MEMBER = f"files/logs/task/{LOG}"
 
 
 @pytest.mark.parametrize(
-    ("name", "data"), [(LOG, b"tampered with"), (LOG, None), ("files/logs/more", b""), ("tables/users/000000.json", None)]
+    ("name", "data"), [(MEMBER, b"tampered with"), (MEMBER, None), ("files/logs/more", b""), ("tables/users/000000.json", None)]
 )
 def test_no_part_of_a_backup_changes_comes_or_goes_unnoticed(
     source: Database, tmp_path: Path, name: str, data: bytes | None

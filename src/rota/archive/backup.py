@@ -17,6 +17,7 @@ from rota.archive.contents import ACCOUNT, FILES, FILLING, FORMAT, HEAD, TABLES,
 from rota.archive.files import Found, open_files
 from rota.core.errors import Conflict, Unavailable
 from rota.store import copying
+from rota.store.begun import Begun, find_begun
 from rota.store.copying import Digest
 from rota.store.database import Connection, Database
 from rota.store.migrate import newest_migration
@@ -26,7 +27,7 @@ COMPRESSION = 5
 
 
 def back_up(database: Database, data_dir: Path, target: Path, now: datetime, node: str | None = None) -> Account:
-    """The tables as of one moment, then the logs and artifacts, which may be a little newer.
+    """The tables as of one moment, then the logs and artifacts, which may be a little newer; none of a run that began later.
 
     The file is a tar, compressed where its name ends in `gz`, for its owner alone; it is there under its name when it is whole.
     `node`: whose files these are, where several share the database. Raises Conflict if there is one of that name, Unavailable
@@ -89,9 +90,9 @@ def _take_name(part: Path, target: Path) -> None:
 
 def _write(database: Database, data_dir: Path, raw: BinaryIO, now: datetime, node: str | None, *, is_packed: bool) -> Account:
     with _open_tar(raw, is_packed=is_packed) as tar:
-        tables, counters = database.run(lambda c: _write_tables(c, tar, node), write=False)
+        tables, counters, begun = database.run(lambda c: _write_tables(c, tar, node), write=False)
         tally = Tally()
-        for found in open_files(data_dir):
+        for found in open_files(data_dir, begun):
             tally.add(_add_file(tar, found, data_dir))
         account = Account(
             format=FORMAT, version=__version__, made_at=now, tables=tables, counters=counters, files=tally.files,
@@ -107,7 +108,7 @@ def _open_tar(raw: BinaryIO, *, is_packed: bool) -> tarfile.TarFile:
     return tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT)
 
 
-def _write_tables(c: Connection, tar: tarfile.TarFile, node: str | None) -> tuple[dict[str, Held], dict[str, int]]:
+def _write_tables(c: Connection, tar: tarfile.TarFile, node: str | None) -> tuple[dict[str, Held], dict[str, int], Begun]:
     head = Head(format=FORMAT, version=__version__, schema=newest_migration(c), node=node)
     _add_bytes(tar, HEAD, msgspec.json.encode(head))
     found = {}
@@ -118,7 +119,7 @@ def _write_tables(c: Connection, tar: tarfile.TarFile, node: str | None) -> tupl
             part = Part(page.columns, [list(row) for row in page.rows])
             _add_bytes(tar, f"{TABLES}{table}/{number:06}.json", msgspec.json.encode(part))
         found[table] = Held(copying.columns_of(table), digest)
-    return found, copying.read_counters(c)
+    return found, copying.read_counters(c), find_begun(c)
 
 
 def _add_file(tar: tarfile.TarFile, found: Found, data_dir: Path) -> Measured:

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -26,27 +26,31 @@ class Found(NamedTuple):
     file: BinaryIO
 
 
-def open_files(data_dir: Path) -> Iterator[Found]:
-    """All of them, each open until the next is asked for. Files of one log are from one look at it: they belong together."""
-    for group in _groups(data_dir):
+def open_files(data_dir: Path, runs: Container[str]) -> Iterator[Found]:
+    """All but the logs of other runs than these, each open until the next is asked for.
+
+    Files of one log are from one look at it: they belong together.
+    """
+    for group in _groups(data_dir, runs):
         with ExitStack() as opened:
             yield from _open_together(group, opened)
 
 
-def _groups(data_dir: Path) -> Iterator[list[Path]]:
+def _groups(data_dir: Path, runs: Container[str]) -> Iterator[list[Path]]:
     for folder in FOLDERS:
         for place, folders, names in os.walk(data_dir / folder):
             if Path(place) == data_dir / BLOBS and INCOMING in folders:
                 folders.remove(INCOMING)  # on their way: nobody knows them yet
-            yield from _groups_of(place, names)
+            yield from _groups_of(place, names, runs)
 
 
-def _groups_of(place: str, names: Iterable[str]) -> Iterator[list[Path]]:
+def _groups_of(place: str, names: Iterable[str], runs: Container[str]) -> Iterator[list[Path]]:
     logs = set()
     for name in sorted(names):
-        if run_id_of(name) is None:
+        run_id = run_id_of(name)
+        if run_id is None:
             yield [Path(place, name)]
-        else:
+        elif run_id in runs:
             logs.add(name.lstrip(".").partition(".log")[0] + ".log")
     for name in sorted(logs):
         yield LogPaths(f"{place}/", name).all()
