@@ -22,6 +22,7 @@ from rota.core.task import Task
 from rota.core.work import Module
 from rota.executors import Context, ModuleExecutor, StopRequest
 from rota.executors.environment import inherited
+from rota.executors.timelimit import TimeLimit
 from rota.logs import LogLine, LogName, RunLogs
 from rota.modules.catalogue import Catalogue
 from rota.modules.pool import Pool, PoolRules
@@ -85,11 +86,13 @@ class Workshop:
         def deliver() -> None:
             delivered[0] += 1
 
+        limit = TimeLimit(policy.timeout_s, lambda: stop.ask("timeout"))
         context = Context(
             task=task, run=run, log=log, stop=stop, secrets={}, on_started=lambda pid, _ticks: pids.append(pid),
-            on_delivered=deliver, now_ms=now_ms,
+            on_delivered=deliver, now_ms=now_ms, limit=limit,
         )  # fmt: skip
-        outcome = await self.executor.execute(context)
+        with limit:
+            outcome = await self.executor.execute(context)
         log.finalize(now_ms())
         return Result(outcome, logs.reader(name).page(0, 100_000).lines, pids[-1], delivered[0], task, run)
 

@@ -179,3 +179,14 @@ def test_no_worker_outlives_its_server(tmp_path: Path) -> None:
     while is_alive(pid) and time.monotonic() < deadline:
         os.sched_yield()
     assert not is_alive(pid)
+
+
+def test_what_a_run_waits_for_a_worker_does_not_count_against_its_time(tmp_path: Path) -> None:
+    async def work(shop: Workshop) -> tuple[Result, Result]:
+        first = asyncio.create_task(shop.run("sleeps"))
+        await asyncio.sleep(0)
+        return await shop.run("quick", policy={"timeout_s": 0.3}), await first
+
+    text = COOPERATES.replace("60", "0.5") + '\n@rota.module\ndef quick():\n    return "done"\n'
+    second, _first = at_work(tmp_path, text, work, workers=1)
+    assert (second.outcome.state, second.outcome.output) == ("succeeded", "done")

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from rota.core.outcome import Outcome, StopCause, stronger
 from rota.core.run import Run
 from rota.core.task import Task
+from rota.executors.timelimit import TimeLimit, no_limit
 from rota.logs import Stream
 
 
@@ -80,6 +81,7 @@ class Context(Struct, kw_only=True):
     now_ms        Unix time in milliseconds
     artifacts     the folder that the work may make, for files that are to be kept with the run; None where none are kept
     waiting       `with context.waiting():` while the attempt only waits for another run: it takes no place meanwhile
+    limit         `with context.limit.paused():` while the attempt only waits for its turn: that does not count
     """
 
     task: Task
@@ -92,6 +94,7 @@ class Context(Struct, kw_only=True):
     now_ms: Callable[[], int]
     artifacts: Path | None = None
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    limit: TimeLimit = field(default_factory=no_limit)
 
     def note(self, text: str) -> None:
         """A line of our own in the run's log."""

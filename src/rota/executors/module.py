@@ -63,7 +63,8 @@ class ModuleExecutor:
 
     async def _work_on(self, context: Context, known: Known, start: Start) -> Outcome:
         try:
-            worker = await self._take(context, OWN_REALM if known.given else USER_REALM)
+            with context.limit.paused():
+                worker = await self._take(context, OWN_REALM if known.given else USER_REALM)
         except OSError as error:
             return unstartable(context, f"no process for modules could be started: {error.strerror or error}")
         if worker is None:

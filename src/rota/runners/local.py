@@ -5,6 +5,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -19,9 +20,10 @@ from rota.core.service import stop_first
 from rota.core.task import Task
 from rota.core.verdict import judge
 from rota.executors import Context, Executor, StopRequest, kind_of
+from rota.executors.timelimit import TimeLimit
 from rota.logs import LogName, LogWriter, RunLogs
 from rota.process import seal_descriptors
-from rota.runners.base import Claim, Delivered, Finished
+from rota.runners.base import Claim, Delivered, Finished, LogSharing
 from rota.runners.growth import LogGrowth
 from rota.runners.leavings import Leavings
 from rota.runners.ledger import Key, LedgerEntry, ProcessLedger
@@ -50,6 +52,7 @@ class LocalRunner:
     growth   tells followers that a log of ours has grown
     leavings  keeps what runs leave in their folders; None: nothing
     labels    what is offered to tasks that ask for labels
+    sharing   what is done about logs that others read, and may go on with
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class LocalRunner:
         self.capacity = capacity
         self.waiting = 0
         self.growth = growth or LogGrowth()
+        self.sharing: LogSharing | None = None
         self._executors = executors
         self._logs = logs
         self._is_told_soon = False
@@ -180,6 +184,8 @@ class LocalRunner:
     async def _attempt(self, claim: Claim, stop: StopRequest) -> None:
         outcome, next_line = Outcome(state="failed", error="canceled"), 0
         try:
+            if self.sharing is not None:
+                await self.sharing.prepare(claim.run, claim.task.name)
             secrets = {**self._secrets(claim.task), **claim.secrets}
             log = self._open_log(claim, list(secrets.values()))
             try:
@@ -197,29 +203,25 @@ class LocalRunner:
 
     async def _carry_out(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Outcome:
         policy, run = claim.task.spec.policy, claim.run
-        context = self._context(claim, stop, log, secrets)
+        limit = TimeLimit(policy.timeout_s, partial(stop.ask, "timeout"))
+        context = structs.replace(self._context(claim, stop, log, secrets), limit=limit)
         if run.attempt > 1:
             context.note(f"attempt {run.attempt}" if policy.restart else f"attempt {run.attempt} of {policy.retry.attempts + 1}")
         shortage = self._logs.find_shortage()
         if shortage:
             context.note(f"not started: {shortage.text}")
             return Outcome(state="failed", reason="disk_full", error=shortage.text)
-        timer = None
-        if policy.timeout_s is not None:
-            timer = asyncio.get_running_loop().call_later(policy.timeout_s, stop.ask, "timeout")
         try:
-            outcome = await self._executors[kind_of(claim.task)].execute(context)
-            if self._leavings is not None:
-                await self._leavings.collect(run, context.note)
+            with limit:
+                outcome = await self._executors[kind_of(claim.task)].execute(context)
+                if self._leavings is not None:
+                    await self._leavings.collect(run, context.note)
             return outcome
         except Exception as error:
             text = _masked(f"{type(error).__name__}: {error}", secrets.values())
             logger.error("an executor failed", run_id=run.id, task=claim.task.name, error=text)
             context.note(f"internal error: {text}")
             return Outcome(state="failed", error=text)
-        finally:
-            if timer:
-                timer.cancel()
 
     def _context(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Context:
         return Context(
@@ -267,6 +269,8 @@ class LocalRunner:
             log.close(_ms(now))
         else:
             log.finalize(_ms(now))
+        if self.sharing is not None:
+            self.sharing.end(run.id)
 
     def _record_start(self, claim: Claim, pid: int, start_ticks: int) -> None:
         # Should this fail: the line of its beginning is there, and its processes carry its mark.
