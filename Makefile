@@ -8,8 +8,15 @@ RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 # One worker a core; who is idle takes over from who is not.
 PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
+# What stands on a database or carries runs out, with PostgreSQL and Temporal under it instead of SQLite and this machine alone.
+SCALE := ROTA_TEST_UNDER=scale $(PYTEST)
+SCALED := $(addprefix tests/,engine ops http executors tools modules blobs runners surfaces docs e2e)
+# Of these, the main parts of the engine, and each surface from end to end.
+SHORT := $(wildcard tests/surfaces/*/test_*_walkthrough.py) $(addprefix tests/,\
+  engine/test_dispatcher.py engine/test_scheduler.py engine/test_settler.py engine/test_supervisor.py engine/test_rescuer.py \
+  surfaces/mcp/test_mcp_work.py surfaces/runwisp/test_runwisp_engine.py surfaces/ordinaut/test_ordinaut_engine.py)
 
-.PHONY: help run test test-fast check format bench lock docs clean
+.PHONY: help run test test-fast test-scale test-scale-short check format bench lock docs clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -18,11 +25,18 @@ help:  ## Show the targets
 run: $(RUN)  ## Install what is needed and serve examples/quickstart
 	$(BIN)/rota serve --config examples/quickstart/rota.toml
 
-test: $(DEV)  ## Install what tests need and run them all
-	$(PYTEST)
+# The short part comes first, so that the last line speaks of all tests; whether it passes or not, they are run.
+test: $(DEV)  ## Install what tests need and run them all, and some of them with PostgreSQL and Temporal under them
+	@failed=0; $(MAKE) --no-print-directory test-scale-short || failed=1; $(PYTEST) || failed=1; exit $$failed
 
 test-fast: $(DEV)  ## The tests without the end-to-end ones
 	$(PYTEST) -m 'not e2e'
+
+test-scale: $(DEV)  ## The tests with PostgreSQL and Temporal under them
+	$(SCALE) $(SCALED)
+
+test-scale-short: $(DEV)  ## The part of those that `make test` has, too
+	$(SCALE) $(SHORT)
 
 check: $(DEV)  ## Everything a reviewer would ask: format, lint, types, imports
 	$(BIN)/ruff format --check .

@@ -20,19 +20,26 @@ from rota.worker.worker import Worker
 
 
 def scaled(source: Source) -> Source:
-    """The same settings, but for the schema of their data directory and a task queue of the test's own."""
-    schema = lend_to(data_of(source))
-    return _changed(source, **{
+    """The same settings, but for what is under them."""
+    return _changed(source, **fleet_of(data_of(source)))
+
+
+def fleet_of(data: Path) -> dict[str, str]:
+    """Settings that give a data directory a schema and a task queue of its own."""
+    schema = lend_to(data)
+    return {
         "server.database": schema.url, "runner.kind": "temporal", "runner.address": under.temporal().address,
         "runner.task_queue": f"{schema.name}-{schema.turn}",
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 class AtWork:
-    """A worker of the server with these settings. Both keep their artifacts in one place, as on a network drive."""
+    """A worker of the server with these settings."""
 
     def __init__(self, source: Source) -> None:
-        own = _lay_out(data_of(source))
+        data = data_of(source)
+        own = data.with_name(f"{data.name}-of-worker")
+        share_blobs(data, own)
         source = _changed(source, **{"server.data": str(own)})
         self._worker = Worker(source, source.load(), OwnLog(io.StringIO()))
         self.rota = self._worker._rota
@@ -79,14 +86,12 @@ def _changed(source: Source, **flags: str) -> Source:
     return Source(source.path, source.environ, {**source._flags, **flags})
 
 
-def _lay_out(data: Path) -> Path:
-    """The worker's own directory."""
-    own = data.with_name(f"{data.name}-of-worker")
+def share_blobs(data: Path, own: Path) -> None:
+    """A server and a worker keep their artifacts in one place, as on a network drive."""
     (data / BLOBS).mkdir(parents=True, exist_ok=True)
     own.mkdir(exist_ok=True)
     if not (own / BLOBS).exists():
         (own / BLOBS).symlink_to(data / BLOBS)
-    return own
 
 
 def _has_worker(c: Connection) -> bool:

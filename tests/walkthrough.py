@@ -5,8 +5,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from tests import under
 
 import rota
 
@@ -16,6 +18,13 @@ ENVIRON = {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "PYTHONPATH": str(Path(rota.__file__).parents[1]),
     "TZ": "UTC",
+}
+DATA, WORKER_DATA = ".rota", ".rota-worker"
+VARIABLES = {
+    "server.database": "ROTA_DATABASE",
+    "runner.kind": "ROTA_RUNNER",
+    "runner.address": "ROTA_TEMPORAL_ADDRESS",
+    "runner.task_queue": "ROTA_TEMPORAL_TASK_QUEUE",
 }
 
 
@@ -31,16 +40,36 @@ def steps(text: str) -> list[tuple[str, str]]:
 
 @contextmanager
 def serving(folder: Path, says: str, *words: str, listen: str = "127.0.0.1:0", **environ: str) -> Iterator[str]:
-    """A server on the settings in a folder: the line with which it says so."""
-    line = [sys.executable, "-u", "-m", "rota", "serve", "--listen", listen, *words]
-    with subprocess.Popen(
-        line, cwd=folder, env={**ENVIRON, **environ}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        assert server.stdout is not None
+    """A server on the settings in a folder: the line with which it says so. With a worker, if it is to be one of a fleet."""
+    with ExitStack() as stack:
+        if under.scale:
+            from tests.fleet import share_blobs
+
+            share_blobs(folder / DATA, folder / WORKER_DATA)
+            stack.enter_context(_saying("rota worker", folder, environ, "worker", "--data", WORKER_DATA))
+        yield stack.enter_context(_saying(says, folder, environ, "serve", "--listen", listen, *words))
+
+
+@contextmanager
+def _saying(says: str, folder: Path, environ: Mapping[str, str], *words: str) -> Iterator[str]:
+    """`rota` with these words, once it has printed a line that says this."""
+    line = [sys.executable, "-u", "-m", "rota", *words]
+    known = {**environ_in(folder), **environ}
+    with subprocess.Popen(line, cwd=folder, env=known, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
         try:
-            yield next(printed for printed in server.stdout if says in printed)
+            yield next(printed for printed in process.stdout if says in printed)
         finally:
-            server.terminate()
+            process.terminate()
+
+
+def environ_in(folder: Path) -> dict[str, str]:
+    """What everything is started with there: on PostgreSQL, and with Temporal, if those are to be under it."""
+    if not under.scale:
+        return ENVIRON
+    from tests.fleet import fleet_of
+
+    return ENVIRON | {VARIABLES[key]: value for key, value in fleet_of(folder).items()}
 
 
 def check_session(text: str, folder: Path, ports: Mapping[str, str], **environ: str) -> None:
@@ -49,7 +78,13 @@ def check_session(text: str, folder: Path, ports: Mapping[str, str], **environ: 
     assert said
     script = _replace("".join(f"echo '@@'; {command}\necho\n" for command, _ in said), ports)
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env={**ENVIRON, **environ}, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", script],
+        cwd=folder,
+        env={**environ_in(folder), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     answers = _replace(done.stdout, {here: shown for shown, here in ports.items()}).split("@@\n")[1:]
     assert len(answers) == len(said), done.stderr

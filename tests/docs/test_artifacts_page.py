@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.free_port import free_port
-from tests.walkthrough import DOCS, ENVIRON, blocks, check_session, serving
+from tests.walkthrough import DOCS, blocks, check_session, environ_in, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -16,7 +16,7 @@ SHOWN_PORT = "8010"
 
 def command(folder: Path, *words: str) -> str:
     line = [sys.executable, "-m", "rota", *words]
-    return subprocess.run(line, cwd=folder, env=ENVIRON, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(line, cwd=folder, env=environ_in(folder), capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_the_session_prints_what_the_page_says(tmp_path: Path) -> None:
