@@ -28,12 +28,12 @@ def lent_databases() -> LentDatabases:
 
 @pytest.fixture
 def make_server(forker: Forker, lent_databases: LentDatabases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeServer]:
-    """`make_server(settings, …)`; nothing is started yet."""
+    """`make_server(settings, …)`; nothing is started yet. `scale`: with a worker beside it, whatever is under the other tests."""
     with ExitStack() as stack:
 
-        def make(settings: str, **rest: object) -> ServerProcess:
+        def make(settings: str, *, scale: bool = under.scale, **rest: object) -> ServerProcess:
             kind: type[ServerProcess] = ServerProcess
-            if under.scale and not rest.get("database"):
+            if scale and not rest.get("database"):
                 kind, rest = ScaledServer, {**rest, "database": stack.enter_context(lent_databases.lend())}
             return stack.enter_context(_server(kind, forker, tmp_path_factory.getbasetemp(), settings, **rest))
 

@@ -27,7 +27,8 @@ def check_promise(server: ServerProcess, planned: dict[str, int] | None = None) 
     _check_processes(server, runs)
     for task, count in (planned or {}).items():
         _check_slots(server, task, count)
-    assert server.http.get("/readyz").json() == {"ready": True, "reasons": {}}
+    told = server.http.get("/readyz").json()
+    assert (told["ready"], told["reasons"]) == (True, {})
 
 
 def check_journal(server: ServerProcess) -> None:

@@ -12,7 +12,8 @@ from tests.e2e.forker import Forker
 from tests.e2e.server_process import ServerProcess, until
 from tests.e2e.worker_process import WorkerProcess
 
-WORKERS = "SELECT id FROM nodes WHERE kind = 'worker'"
+# One that could not say for a while that it lives is listed no more, and works all the same.
+WORKERS = "SELECT id FROM nodes WHERE kind = 'worker' UNION SELECT worker FROM placements WHERE worker IS NOT NULL"
 # What a worker had that is no more, and nobody has given up yet.
 HELD = """
 SELECT run_id FROM placements JOIN runs ON runs.id = run_id AND runs.fence = placements.fence

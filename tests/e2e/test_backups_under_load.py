@@ -12,7 +12,10 @@ from tests.e2e.server_process import Run, ServerProcess
 
 from rota.store.postgres import PostgresDriver
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.embedded("its runs leave artifacts in the folder of the server, and it is moved out of SQLite"),
+]
 
 LINES = 100
 # What a command says that had done everything when it was killed.

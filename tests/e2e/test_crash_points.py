@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from tests import under
 from tests.e2e.conftest import MakeServer
 from tests.e2e.promise import check_journal, check_promise
 from tests.e2e.server_process import ServerProcess
@@ -78,7 +79,8 @@ def crash(server: ServerProcess, point: str, request: Callable[[], object] | Non
         ("spawned, pid not recorded", "crashed"),
         ("running", "crashed"),
         ("process ended, not in the journal", "crashed"),
-        ("process ended, not settled", "succeeded"),
+        # The journal of a worker is for those who end what it has left; what came of it only counts once it is in the database.
+        ("process ended, not settled", "crashed" if under.scale else "succeeded"),
         ("settled, not committed", "succeeded"),
         ("settlement committed, not acknowledged", "succeeded"),
     ],
@@ -146,7 +148,7 @@ def test_a_cancel_has_its_receipt_whenever_the_server_dies(make_server: MakeServ
         server.post(f"/v1/runs/{run_id}/cancel")
 
     crash(server, point, cancel)
-    assert server.work_pids()
+    assert server.work_pids() or under.scale  # the process beside a worker that died ends them at once
     server.start()
     run_id = server.run("long", KEY)
     assert server.pids_of(run_id) == []
