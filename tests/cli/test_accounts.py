@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from rota.core.errors import Unauthorized
-from rota.ops.keys import find_actor
+from rota.ops.keys import find_actor, note_use
 from rota.ops.secrets import hash_secret
 from rota.ops.users import log_in
 from rota.store import users
@@ -120,11 +120,43 @@ def test_a_key_is_for_one_of_the_apis_that_have_keys(call: Call) -> None:
 
 
 def test_an_agent_gets_its_secret_once(told: Told, world: Any) -> None:
-    agent = told("agent", "add", "planner", "--scope", "tasks:write")
+    agent = told("agent", "add", "planner", "--scope", "tasks:update")
     assert set(agent) == {"agent_id", "agent_secret"}
     actor = world.ask(lambda rota: find_actor(rota, "agent", hash_secret(agent["agent_secret"])))
     stored = world.ask(lambda rota: rota.database.read(lambda c: users.find_user(c, agent["agent_id"])))
-    assert (actor.id, actor.kind, stored.scopes) == (agent["agent_id"], "agent", ("tasks:write",))
+    assert (actor.id, actor.kind, stored.scopes) == (agent["agent_id"], "agent", ("tasks:update",))
+
+
+def test_a_scope_of_an_agent_that_nothing_asks_for_is_a_usage_error_that_names_the_nearest(call: Call) -> None:
+    result = call("agent", "add", "planner", "--scope", "tasks:read", "--scope", "task:create")
+    assert result.exit_code == 2
+    assert "nothing asks for this scope; did you mean 'tasks:create'?" in result.stderr
+    assert call("agent", "add", "planner").exit_code == 0
+
+
+def test_a_scope_that_a_tool_asks_for_is_known(call: Call, home: Path) -> None:
+    tool = {"address": "crm.find", "transport": "http", "endpoint": "http://x", "input_schema": {}, "output_schema": {}}
+    (home / "tools.json").write_text(json.dumps([{**tool, "scopes": ["crm:read"]}]))
+    (home / "rota.toml").write_text('[tools]\ncatalog = "tools.json"\n')
+    assert call("agent", "add", "planner", "--scope", "crm:read").exit_code == 0
+    assert "did you mean 'crm:read'?" in call("agent", "add", "other", "--scope", "crm:reed").stderr
+
+
+def test_keys_are_listed_with_what_they_are_for_and_without_what_they_are(call: Call, told: Told, world: Any) -> None:
+    told("user", "add", "ada")
+    first = told("key", "add", "--user", "ada", "--for", "native", "--scope", "tasks:read", "--json")
+    second = told("key", "add", "--user", "ada", "--for", "nla", "--json")
+    gone = told("key", "add", "--user", "ada", "--for", "nla", "--json")
+    told("agent", "add", "planner")
+    assert call("key", "revoke", gone["id"]).exit_code == 0
+    world.ask(lambda rota: note_use(rota, "nla", hash_secret(second["secret"])))
+    listed = told("key", "list", "--json")
+    assert [(each["id"], each["user"], each["for"], each["scopes"], each["used_at"] is None) for each in listed] == [
+        (first["id"], "ada", "native", ["tasks:read"], True), (second["id"], "ada", "nla", None, False),
+    ]  # fmt: skip
+    shown = call("key", "list").stdout
+    assert "tasks:read" in shown
+    assert not any(each["secret"] in shown or each["secret"] in str(listed) for each in (first, second, gone))
 
 
 def test_a_project_has_a_number(told: Told) -> None:

@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.factories import NOON, at, make_id
@@ -41,3 +42,23 @@ def test_a_revoked_credential_is_nobodys(c: Connection) -> None:
     assert credentials.revoke(c, credential_id, at(1))
     assert credentials.find_by_hash(c, "nla", "h") is None
     assert not credentials.revoke(c, credential_id, at(2))
+
+
+def test_when_a_credential_was_shown_is_written_down_now_and_then(c: Connection) -> None:
+    add_credential(c)
+
+    def used_after(minute: int) -> datetime | None:
+        moment = NOON + timedelta(minutes=minute)
+        credentials.mark_used(c, "nla", "h", moment, moment - timedelta(minutes=10))
+        return credentials.list_credentials(c, ["nla"])[0].used_at
+
+    assert credentials.list_credentials(c, ["nla"])[0].used_at is None
+    assert [used_after(0), used_after(9), used_after(11)] == [NOON, NOON, NOON + timedelta(minutes=11)]
+
+
+def test_only_credentials_that_are_good_for_something_are_listed(c: Connection) -> None:
+    credential_id = add_credential(c)
+    assert [each.id for each in credentials.list_credentials(c, ["nla", "native"])] == [credential_id]
+    assert credentials.list_credentials(c, ["native"]) == []
+    credentials.revoke(c, credential_id, NOON)
+    assert credentials.list_credentials(c, ["nla"]) == []

@@ -15,6 +15,7 @@ from rota.cli.place import Place
 from rota.cli.run import parse_params, stay
 from rota.cli.storage import ask
 from rota.core.actor import OPERATOR
+from rota.core.scopes import SCOPES
 
 
 @click.group("agent")
@@ -24,14 +25,24 @@ def group() -> None:
 
 @group.command("add")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, metavar="S", help="What it may do; may be repeated.")
+@click.option("--scope", "scopes", multiple=True, metavar="S", help="What it may do, as tasks:read or admin; may be repeated.")
 @with_place
 def add(place: Place, name: str, scopes: tuple[str, ...]) -> None:
     """Make an agent and print {"agent_id", "agent_secret"}. The secret is shown this once."""
     from rota.ops.agents import add_agent
 
-    agent = ask(place, lambda rota: add_agent(rota, OPERATOR, name, scopes=scopes))
+    of_tools = _scopes_of_tools(place) if set(scopes) - set(SCOPES) else []
+    agent = ask(place, lambda rota: add_agent(rota, OPERATOR, name, scopes=scopes, of_tools=of_tools))
     show_line({"agent_id": agent.agent_id, "agent_secret": agent.agent_secret})
+
+
+def _scopes_of_tools(place: Place) -> list[str]:
+    from rota.tools.catalogue import read_catalogue
+    from rota.tools.entrypoints import load_entry_points
+
+    catalogue = place.settings.tools.catalog
+    asked = [entry.scopes for entry in read_catalogue(catalogue)] if catalogue else []
+    return sorted({scope for scopes in [*asked, *(tool.scopes for tool in load_entry_points())] for scope in scopes})
 
 
 @group.command("run")

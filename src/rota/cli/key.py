@@ -1,14 +1,21 @@
 """`rota key`: the secrets that users show."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from rota.cli.command import with_place
 from rota.cli.errors import Failure
+from rota.cli.moments import moment
 from rota.cli.output import show_json
 from rota.cli.place import Place
 from rota.cli.storage import ask
+from rota.cli.table import show_table
 from rota.cli.user import read_line
 from rota.core.actor import KEY_KINDS, OPERATOR
+
+if TYPE_CHECKING:
+    from rota.store.credentials import Credential
 
 
 @click.group("key")
@@ -37,12 +44,42 @@ def add(place: Place, user: str, kind: str, scopes: tuple[str, ...], project_id:
         print(key.secret)
 
 
+@group.command("list")
+@with_place
+def list_all(place: Place) -> None:
+    """List the keys that are good for something, oldest first: whose, what for, when they were made and last shown."""
+    from rota.ops.keys import list_keys
+
+    found = ask(place, lambda rota: list_keys(rota, OPERATOR))
+    if place.as_json:
+        show_json([_document(key) for key in found])
+        return
+    rows = [
+        (each["id"], each["user"], each["for"], _limits(each), moment(each["created_at"]), moment(each["used_at"]))
+        for each in map(_document, found)
+    ]
+    show_table(("id", "user", "for", "limited to", "made", "last used"), rows, empty="No keys.")
+
+
+def _document(key: "Credential") -> dict[str, Any]:
+    import msgspec
+
+    named = {"id": key.id, "user": key.user, "for": key.kind, "scopes": key.scopes, "project_ids": key.project_ids}
+    moments: dict[str, Any] = msgspec.to_builtins({"created_at": key.created_at, "used_at": key.used_at})
+    return named | moments
+
+
+def _limits(document: dict[str, Any]) -> str:
+    projects = [f"project {number}" for number in document["project_ids"] or ()]
+    return ", ".join([*(document["scopes"] or ()), *projects])
+
+
 @group.command("revoke")
 @click.argument("key_id", metavar="[ID]", required=False)
 @click.option("--secret-stdin", is_flag=True, help="Read the secret of the key from stdin, its first line.")
 @with_place
 def revoke(place: Place, key_id: str | None, secret_stdin: bool) -> None:
-    """Take a key back, by its ID (`rota key add --json` shows it) or by its secret. It stops working within a second."""
+    """Take a key back, by its ID (`rota key list` shows it) or by its secret. It stops working within a second."""
     from rota.ops.keys import revoke_key, revoke_secret
 
     if (key_id is not None) == secret_stdin:

@@ -8,7 +8,7 @@ from rota.core.actor import OPERATOR, Actor, KeyKind
 from rota.core.errors import Unauthorized
 from rota.http.address import peer_of
 from rota.ops.context import Rota
-from rota.ops.keys import find_actor
+from rota.ops.keys import USE_NOTED_EACH, find_actor, note_use
 from rota.ops.secrets import hash_secret
 
 Authenticate = Callable[[Scope], Awaitable[Actor]]
@@ -31,6 +31,7 @@ def by_bearer(rota: Rota, kind: KeyKind) -> Authenticate:
 def by_key(rota: Rota, kind: KeyKind, secret_of: Callable[[Scope], str]) -> Authenticate:
     """Actors by the key that `secret_of` finds in a request; it raises Unauthorized where there is none."""
     kept: dict[str, tuple[float, Actor]] = {}
+    noted: dict[str, float] = {}
 
     async def authenticate(scope: Scope) -> Actor:
         hashed = hash_secret(secret_of(scope))
@@ -42,7 +43,11 @@ def by_key(rota: Rota, kind: KeyKind, secret_of: Callable[[Scope], str]) -> Auth
         found = await find_actor(rota, kind, hashed)
         if len(kept) >= MOST_KEPT:
             kept.clear()
+            noted.clear()
         kept[hashed] = (now + KEPT_S, found)
+        if now >= noted.get(hashed, now):
+            noted[hashed] = now + USE_NOTED_EACH.total_seconds()
+            await note_use(rota, kind, hashed)
         return found
 
     return authenticate

@@ -1,6 +1,6 @@
 """Agents: programs that act in their own name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from rota.core.actor import OPERATOR, Actor
 from rota.core.errors import Conflict, Invalid, NotFound, Unauthorized
 from rota.core.run import Run
+from rota.core.scopes import SCOPES
 from rota.core.task import Task
 from rota.ops import audit, ends, reading
 from rota.ops.context import Rota
@@ -35,10 +36,17 @@ class NewAgent(Struct, frozen=True, kw_only=True):
     agent_secret: str
 
 
-async def add_agent(rota: Rota, actor: Actor, name: str, *, scopes: Iterable[str] = ()) -> NewAgent:
-    """An agent that can log in at once. Needs `system.root`. Raises Invalid at `body.name`, Conflict if the name is taken."""
+async def add_agent(
+    rota: Rota, actor: Actor, name: str, *, scopes: Iterable[str] = (), of_tools: Iterable[str] | None = None
+) -> NewAgent:
+    """An agent that can log in at once. Needs `system.root`. Raises Invalid at `body.name`, Conflict if the name is taken.
+
+    of_tools  the scopes that tools ask for: with them, one that nothing asks for is Invalid at `body.scopes`
+    """
     actor.require("system.root")
     _check_name(name)
+    if of_tools is not None:
+        _check_scopes(scopes, [*SCOPES, *of_tools])
     agent_id, limits, now = rota.ids.new(), tuple(scopes), rota.clock.now()
 
     def write(c: Connection) -> NewAgent:
@@ -211,6 +219,12 @@ def _check_webhook(url: str | None) -> None:
             read_url(url)
     except Refused as refusal:
         raise Invalid.at("body.webhook_url", f"cannot be called: {refusal}", reading.shown(url)) from None
+
+
+def _check_scopes(scopes: Iterable[str], known: Sequence[str]) -> None:
+    for scope in scopes:
+        if scope not in known:
+            raise Invalid.at("body.scopes", f"nothing asks for this scope; {reading.nearest(scope, known)}", reading.shown(scope))
 
 
 def _check_name(name: str) -> None:

@@ -1,22 +1,26 @@
 """Keys: secrets that stand for a user. Each is shown once, when it is made."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 
 from msgspec import Struct
 
 from rota.core.actor import KEY_KINDS, Actor, KeyKind
-from rota.core.errors import Invalid, Problem, Unauthorized
+from rota.core.errors import Invalid, Problem, Unauthorized, Unavailable
 from rota.ops import reading
 from rota.ops.context import Rota
 from rota.ops.secrets import PREFIXES, hash_secret, new_secret
 from rota.ops.users import get_user
 from rota.store import credentials, projects
+from rota.store.credentials import Credential
 from rota.store.database import Connection
 
 LONGEST_SCOPE = 100
 # The APIs where such a limit means something; elsewhere a key that asks for it would be good for more than was meant.
 WITH_SCOPES: tuple[KeyKind, ...] = ("native", "posthog")
 WITH_PROJECTS: tuple[KeyKind, ...] = ("posthog",)
+USE_NOTED_EACH = timedelta(minutes=10)
 
 
 class NewKey(Struct, frozen=True, kw_only=True):
@@ -62,6 +66,19 @@ async def add_key(
         return NewKey(id=key_id, user_id=owner.id, kind=known_kind, secret=secret)
 
     return await rota.database.write(write)
+
+
+async def list_keys(rota: Rota, actor: Actor) -> list[Credential]:
+    """All that are good for something, oldest first. Needs `system.root`."""
+    actor.require("system.root")
+    return await rota.database.read(lambda c: credentials.list_credentials(c, KEY_KINDS))
+
+
+async def note_use(rota: Rota, kind: str, hashed: str) -> None:
+    """A key was shown. That is remembered to within some minutes, and not at all while nothing can be written."""
+    now = rota.clock.now()
+    with suppress(Unavailable):
+        await rota.database.write(lambda c: credentials.mark_used(c, kind, hashed, now, now - USE_NOTED_EACH))
 
 
 async def revoke_key(rota: Rota, actor: Actor, key_id: str) -> bool:

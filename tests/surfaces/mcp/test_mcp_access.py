@@ -15,6 +15,7 @@ from tests.surfaces.mcp.speaking import PIPELINE
 
 from rota.core.actor import OPERATOR
 from rota.core.errors import Unauthorized
+from rota.core.scopes import SCOPES
 from rota.ops import keys
 from rota.ops.context import Rota
 from rota.surfaces import mcp
@@ -224,3 +225,7 @@ def test_another_way_to_know_who_asks_can_be_given(rota: Rota) -> None:
 
 def set_external_url(rota: Rota, url: str) -> None:
     rota.settings = structs.replace(rota.settings, daemon=structs.replace(rota.settings.daemon, external_url=url))
+
+
+def test_every_scope_that_a_tool_asks_for_is_a_known_one() -> None:
+    assert {scope for tool in TOOLS for scope in tool.scopes} <= set(SCOPES)

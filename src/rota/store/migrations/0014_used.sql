@@ -1,0 +1,2 @@
+-- When a key was last shown, to within some minutes.
+ALTER TABLE credentials ADD COLUMN used_at BIGINT;
