@@ -69,9 +69,10 @@ class Server:
                 return
         raise RuntimeError("PostgreSQL did not start:\n" + "".join(told))
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT ends all sessions; SIGQUIT is its mode "immediate", as if it had crashed."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(how)
             assert self._process.stderr is not None
             self._process.stderr.read()
             self._process.stderr.close()

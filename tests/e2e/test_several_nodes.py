@@ -1,18 +1,22 @@
 """Two servers on one PostgreSQL: what one loses the other carries on, and nothing is done twice or not at all."""
 
+import hashlib
 import json
 import signal
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import httpx
 import psycopg
 import pytest
 from tests.e2e.conftest import MakeServer
 from tests.e2e.server_process import ServerProcess
 from tests.postgres_server import Server, run_server
 
-pytestmark = pytest.mark.e2e
+from rota.core.ulid import to_ulid
+
+pytestmark = [pytest.mark.e2e, pytest.mark.embedded("servers that carry out what they plan, on a PostgreSQL of their own")]
 
 SETTINGS = """
 [server]
@@ -32,6 +36,7 @@ max_concurrent = 9
 run = "sleep 60"
 resume_after_crash = true
 """
+PASSWORD = "correct horse"
 # From the death of who leads to the next slot that is fired.
 HAND_OVER_S = 10.0
 
@@ -74,7 +79,7 @@ def node_of(pair: Pair, run_id: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
-    with run_server() as server:
+    with run_server({"synchronous_commit": "on"}) as server:
         yield server
 
 
@@ -83,7 +88,10 @@ def pair(postgres: Server, make_server: MakeServer) -> Pair:
     """Nothing is started yet."""
     with psycopg.connect(postgres.url, autocommit=True) as admin:
         admin.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    a, b = (make_server(SETTINGS.format(name=name), database=postgres.url) for name in "ab")
+    a, b = (
+        make_server(SETTINGS.format(name=name), database=postgres.url, environ={"ROTA_RUNWISP_PASSWORD": PASSWORD})
+        for name in "ab"
+    )
     return Pair(a, b, postgres)
 
 
@@ -154,7 +162,7 @@ def test_each_node_serves_all_of_them_and_both_go_on_when_the_database_comes_bac
     assert time.monotonic() - asked_at < 3
     table = b.cli("nodes").stdout.split()
     assert (table.count("plans"), table.count("carries")) == (1, 1)
-    postgres.stop()
+    postgres.stop(signal.SIGQUIT)
     postgres.start()
     back_at = time.time()
     pair.until_slots_after(back_at + 2)
@@ -167,6 +175,37 @@ def test_each_node_serves_all_of_them_and_both_go_on_when_the_database_comes_bac
     assert time.time() - stopped_at < 3
     assert leader(b) == "b"
     pair.check_slots()
+
+
+def test_what_was_begun_at_one_node_goes_on_at_another(pair: Pair) -> None:
+    a, b, _ = pair
+    a.start()
+    b.start()
+    run_ids = [a.run("work", key=f"same {n}") for n in range(5)]
+    assert [b.run("work", key=f"same {n}") for n in range(5)] == run_ids
+    there = a.until(lambda: next((run_id for run_id in run_ids if node_of(pair, run_id) == "b"), None))
+    files = b.until(lambda: list((b.data / "logs").rglob(f"*{there}*")))
+    a.post(f"/v1/runs/{there}/cancel")
+    a.until_state(there, "canceled")
+    session = log_in(a, b)
+    b.stop()
+    run = f"/runwisp/api/tasks/work/runs/{to_ulid(there)}"
+    httpx.delete(a.url + run, headers={"Authorization": f"Bearer {session}"}).raise_for_status()
+    a.until(lambda: not pair.ask(f"SELECT 1 FROM runs WHERE id = '{there}'"))
+    assert all(file.exists() for file in files)
+    b.start()
+    b.until(lambda: not any(file.exists() for file in files))
+    b.until(lambda: not pair.ask("SELECT 1 FROM gone_logs"))
+
+
+def log_in(asked: ServerProcess, answered: ServerProcess) -> str:
+    """With a challenge of one node at another. Returns the session, which any of them knows."""
+    nonce = httpx.get(f"{asked.url}/runwisp/api/auth/challenge").json()["nonce"]
+    response = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), nonce.encode(), 600_000, 32).hex()
+    login = {"nonce": nonce, "response": response}
+    session = httpx.post(f"{answered.url}/runwisp/api/auth", json=login).raise_for_status().json()["token"]
+    assert httpx.post(f"{asked.url}/runwisp/api/auth", json=login).status_code == 401, "it was used"
+    return str(session)
 
 
 def _all(found: Iterator[str | None]) -> list[str] | None:

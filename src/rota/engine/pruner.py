@@ -14,7 +14,7 @@ from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.engine.objects import sweep_objects
 from rota.logs import LogName, RunLogs
-from rota.store import audit, deletion, events, idempotency, retention, revisions, revocations, runsecrets, tasks
+from rota.store import audit, deletion, events, gonelogs, idempotency, retention, revisions, revocations, runsecrets, tasks
 from rota.store.database import Connection
 from rota.store.deletion import UNDO
 from rota.store.retention import OldRun
@@ -29,6 +29,7 @@ KEEP_KEYS = timedelta(hours=24)
 KEEP_EVENTS = timedelta(days=30)
 KEEP_AUDIT = timedelta(days=365)
 KEEP_SLOTS = timedelta(days=400)
+KEEP_GONE = timedelta(days=90)
 
 
 class Pruner:
@@ -74,6 +75,7 @@ class Pruner:
         await engine.write_led(lambda c: idempotency.prune_keys(c, now - KEEP_KEYS))
         await engine.write_led(lambda c: events.prune_events(c, now - KEEP_EVENTS))
         await engine.write_led(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
+        await engine.write_led(lambda c: gonelogs.prune_gone(c, now - KEEP_GONE))
         await engine.write_led(runsecrets.forget_ended)
         await engine.write_led(lambda c: revocations.prune_revocations(c, now))
         await engine.write_led(revisions.prune_revisions)
@@ -121,10 +123,15 @@ class Pruner:
             self._logs.delete(name)
             if self._engine.has_others:
                 self._engine.bus.tell_others(LOG_GONE, {"name": msgspec.to_builtins(name)})
-        await self._engine.write_led(lambda c: retention.delete_runs(c, [run.id for run in old]))
+        await self._engine.write_led(lambda c: self._delete_rows(c, [run.id for run in old]))
         for run in () if told else old:
             owner_id = run.owner_id or owners[run.task_id].owner_id
             self._engine.bus.publish("run.deleted", {"run_id": run.id, "owner_id": owner_id, "task_id": run.task_id})
+
+    def _delete_rows(self, c: Connection, run_ids: Sequence[str]) -> None:
+        if self._engine.node_name is not None:
+            gonelogs.insert_gone(c, run_ids, self._engine.node_name, self._engine.clock.now())
+        retention.delete_runs(c, run_ids)
 
 
 def _oldest(c: Connection) -> tuple[list[OldRun], dict[str, Task]]:

@@ -24,11 +24,13 @@ from rota.engine.membership import Duties, Joined, Membership
 from rota.engine.relay import LED, Relay
 from rota.engine.seat import Seat
 from rota.engine.shared import SharedLoop
+from rota.logs import LogName
 from rota.ops.door import NONCE_S, TICKET_S
 from rota.ops.installation import apply_file_tasks
 from rota.ops.sharedwords import SharedWords
 from rota.runners.keeper import Keeper
 from rota.server.units import Units
+from rota.store import gonelogs
 from rota.store.database import open_beside
 from rota.store.leadership import Lead
 from rota.store.listening import Listener
@@ -43,6 +45,8 @@ log = structlog.get_logger()
 # What machines may differ in. All other parts of the settings should be the same everywhere.
 OWN_PARTS = frozenset({"server", "daemon", "listen", "storage", "modules", "files"})
 REST_S = 1.0
+# What others have pruned is looked for this often, so many at a time, beside hearing of it at once.
+SWEEP_EVERY_S, SWEEP = 600.0, 100
 
 
 class Cluster:
@@ -80,7 +84,7 @@ class Cluster:
         joined = await self.membership.join()
         engine.bus.outward = self._relay
         beats = keep_ticking(self.membership, engine.clock, engine.bus, engine.vitals)
-        lasting = (self.membership.watch, self._relay.bring_in, self._listener.listen)
+        lasting = (self.membership.watch, self._relay.bring_in, self._listener.listen, self._sweep)
         for work in (beats, *map(keep_going, lasting)):
             self._tasks.append(asyncio.create_task(work))
         return joined
@@ -124,6 +128,21 @@ class Cluster:
             await self.membership.leave()
         except RotaError:  # the others find it out
             return
+
+    async def _sweep(self) -> None:
+        """Delete the logs here of runs that were pruned: while this server was not there, or did not hear of it."""
+        while True:
+            if await self._sweep_some() < SWEEP:
+                await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _sweep_some(self) -> int:
+        rota, name = self._parts.rota, self.seat.node.name
+        gone = await rota.database.read(lambda c: gonelogs.list_gone(c, name, SWEEP))
+        for each in gone:
+            rota.logs.delete(LogName(each.task_name, each.created_at, each.run_id))
+        if gone:
+            await rota.database.write(lambda c: gonelogs.forget_gone(c, name, [each.run_id for each in gone]))
+        return len(gone)
 
     def _hold(self, left_s: float | None) -> None:
         """Sees to it that nothing runs on here when others may have it, though we be frozen or dead."""

@@ -25,7 +25,6 @@ TABLES: dict[str, dict[str, str]] = {
         "project_ids": "text?",
         "created_at": "bigint",
         "revoked_at": "bigint?",
-        "used_at": "bigint?",
     },
     "projects": {
         "id": "serial",
@@ -194,6 +193,13 @@ TABLES: dict[str, dict[str, str]] = {
         "holder": "text",
         "term": "bigint",
         "expires_at": "bigint",
+    },
+    "gone_logs": {
+        "node": "text",
+        "run_id": "id",
+        "task_name": "text",
+        "created_at": "bigint",
+        "gone_at": "bigint",
     },
     "settings": {
         "name": "text",
