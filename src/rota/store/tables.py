@@ -25,6 +25,7 @@ TABLES: dict[str, dict[str, str]] = {
         "project_ids": "text?",
         "created_at": "bigint",
         "revoked_at": "bigint?",
+        "used_at": "bigint?",
     },
     "projects": {
         "id": "serial",
