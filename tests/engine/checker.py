@@ -187,12 +187,16 @@ class Checker:
         places = Counter(row[1] for row in [*running, *ready])
         keys = {row[3] for row in running} | {row[4] for row in ready}
         has_room = sum(row[-1] is None for row in running) < self._world.runner.capacity
+        now_us = to_us(now)  # thousands wait, and are looked at after each step
         found = []
         for run_id, task_id, admission, due_at, key, _ in pending:
-            has_place = places[task_id] < self._tasks[task_id].spec.policy.max_concurrent and (key is None or key not in keys)
-            is_due = from_us(due_at) <= now
-            could = {"ready": has_room, "held": has_place, "new": is_due, "ticked": is_due, "gated": is_due}
-            if could[admission]:
+            if admission == "ready":
+                could = has_room
+            elif admission == "held":
+                could = places[task_id] < self._tasks[task_id].spec.policy.max_concurrent and (key is None or key not in keys)
+            else:
+                could = due_at <= now_us
+            if could:
                 found.append((f"is {admission} and not started", run_id))
         return found
 
