@@ -148,6 +148,10 @@ class FakeRunner:
     def busy(self) -> int:
         return len(self._going)
 
+    @property
+    def taken(self) -> int:
+        return sum(process.claim.run.instance is None for process in self._going.values())
+
     async def abandon(self) -> None:
         self._going.clear()
 

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from tests.factories import at
+from tests.factories import NOON, at
 from tests.store.storing import add_ended, add_run, add_running, add_task
 
-from rota.store import admission, runs, slots, waiting
+from rota.store import admission, gate, runs, slots, waiting
 from rota.store.connection import Connection
 from rota.store.slots import NewSlot
 
@@ -43,8 +43,15 @@ def test_only_what_takes_a_place_of_the_holder_is_counted(c: Connection) -> None
     assert (admission.count_taken(c, "node"), admission.count_taken(c, "other")) == (1, 0)
 
 
-def test_it_is_known_whether_anything_waits_in_a_queue(c: Connection) -> None:
-    run = add_run(c, add_task(c))
-    assert not admission.has_held(c)
+def test_one_look_tells_what_there_is_to_do(c: Connection) -> None:
+    task = add_task(c)
+    run = add_run(c, task)
+    assert admission.look(c, "node", NOON) == (False, False, False, None)
     admission.set_held(c, [run.id])
-    assert admission.has_held(c)
+    add_run(c, task, due_at=at(70), priority=2)
+    add_run(c, task, due_at=at(60), priority=7)
+    assert admission.look(c, "node", at(50)) == (True, False, False, at(60))
+    gate.enter(c, [gate.Entry(add_run(c, task).id, at(90), 30.0)])
+    runs.request_stop(c, add_running(c, task).id, "cancel", at(1))
+    assert admission.look(c, "node", at(60)) == (True, True, True, at(70))
+    assert not admission.look(c, "other", at(60)).has_stops

@@ -64,6 +64,8 @@ QUERIES: dict[str, Query] = {
     "occupancy": lambda c: admission.occupancy(c, [TASK]),
     "busy keys": lambda c: admission.busy_keys(c, ["k"]),
     "latest by dedupe": lambda c: admission.latest_by_dedupe(c, ["k"], []),
+    "signs": lambda c: admission.look(c, "node", NOON),
+    "endings": lambda c: settlement.list_endings(c, [RUN]),
     "heads of queues": lambda c: admission.list_held(c, [TASK], ["k"], 50),
     "tasks with held runs": admission.list_tasks_with_held,
     "claim": lambda c: admission.claim(c, 50, "node", NOON, [RUN]),

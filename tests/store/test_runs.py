@@ -217,7 +217,8 @@ def test_runs_are_read_by_id_oldest_first(c: Connection) -> None:
     task = add_task(c)
     first, second = add_run(c, task, concurrency_key="k"), add_run(c, task)
     assert runs.get_runs(c, [second.id, make_id(), first.id]) == [first, second]
-    assert runs.list_keys(c, [first.id, second.id]) == ["k"]
+    endings = settlement.list_endings(c, [second.id, make_id(), first.id])
+    assert endings == [(first, "k", task.version, "active"), (second, None, task.version, "active")]
 
 
 def test_the_live_runs_of_instances_are_the_pending_and_the_running(c: Connection) -> None:

@@ -7,9 +7,8 @@ from msgspec import Struct, field
 
 from rota.bus import LoopName
 from rota.core.errors import Unavailable
-from rota.core.limit import is_duplicate
 from rota.core.outcome import StopCause
-from rota.core.overlap import Occupancy, admit
+from rota.core.overlap import admit
 from rota.core.run import Run
 from rota.core.states import Reason, State
 from rota.core.task import Task
@@ -21,10 +20,11 @@ from rota.engine.gatekeeper import pass_gate
 from rota.engine.giveback import give_back
 from rota.engine.loop import Tick
 from rota.engine.placer import Placer
+from rota.engine.room import Room
 from rota.engine.seat import Deposed
 from rota.runners.base import Claim, Runner
 from rota.store import admission, fanout, revisions, runs, runsecrets
-from rota.store.admission import Candidate
+from rota.store.admission import Candidate, Signs
 from rota.store.database import Connection
 
 BATCH = 500
@@ -35,41 +35,6 @@ LOOK_AGAIN = timedelta(seconds=1)
 def is_outside_work(task: Task) -> bool:
     """Whether its document says that nobody here works on it."""
     return isinstance(task.spec.executor, Outside)
-
-
-class Room(Struct):
-    """What is taken at this moment, kept up to date while a batch of candidates is decided."""
-
-    now: datetime
-    tasks: dict[str, Task]
-    occupancy: dict[str, Occupancy]
-    busy_keys: set[str]
-    latest: dict[str, tuple[datetime, bool]]
-
-    def of(self, candidate: Candidate) -> Occupancy:
-        return self.occupancy.setdefault(candidate.task_id, Occupancy())
-
-    def is_duplicate(self, candidate: Candidate) -> bool:
-        """Only a first attempt can repeat another run; a retry repeats nothing but itself."""
-        if candidate.dedupe_key is None or candidate.attempt:
-            return False
-        created_at, is_live = self.latest.get(candidate.dedupe_key, (None, False))
-        window_s = self.tasks[candidate.task_id].spec.policy.dedupe_window_s
-        return is_duplicate(window_s, created_at, is_live, candidate.created_at)
-
-    def is_free(self, candidate: Candidate) -> bool:
-        """Whether its task has a place, and its key is nobody's."""
-        has_place = self.of(candidate).active < self.tasks[candidate.task_id].spec.policy.max_concurrent
-        return has_place and candidate.concurrency_key not in self.busy_keys
-
-    def has_more_for(self, candidate: Candidate) -> bool:
-        """Whether others of its queue could start as well: only the heads of queues are looked at."""
-        return self.of(candidate).held > 0 and self.is_free(candidate)
-
-    def take(self, candidate: Candidate) -> None:
-        self.of(candidate).active += 1
-        if candidate.concurrency_key:
-            self.busy_keys.add(candidate.concurrency_key)
 
 
 class Decisions(Struct):
@@ -96,12 +61,18 @@ class Dispatched(Struct, frozen=True):
 
 
 class Admitted(Struct):
-    """What a pass decided; nothing where another server does that. `services` are new instances that can start."""
+    """What a pass decided; nothing where another server does that. `services` are new instances that can start.
+
+    replaces  older runs were asked to make room
+    waits     something may be in a queue
+    """
 
     ended: list[Run] = field(default_factory=list)
     services: list[str] = field(default_factory=list)
     fresh: int = 0
     gate_at: datetime | None = None
+    replaces: bool = False
+    waits: bool = False
 
 
 class Dispatcher:
@@ -194,7 +165,8 @@ class Dispatcher:
         leads = self._engine.may_lead(c)
         if self._is_led and not leads:
             raise Deposed
-        admitted = self._decide_all(c, now, freed, keys) if leads else Admitted()
+        signs = admission.look(c, self._engine.node, now)
+        admitted = self._decide_all(c, now, freed, keys, signs) if leads else Admitted()
         ended += admitted.ended
         claimed = self._claim(c, now, admitted.services)
         self._doubtful = [*self._doubtful, *_keys(claimed)]
@@ -208,11 +180,12 @@ class Dispatcher:
         claims = [make_claim(c, task, run, secrets.get(run.id, {})) for task, (run, _) in started]
         if self._engine.rules.routes:
             self._engine.tell(c, [(claim.run, claim.task) for claim in claims], now)
-        stops = admission.list_stops(c, self._engine.node)
+        stops = admission.list_stops(c, self._engine.node) if signs.has_stops or admitted.replaces else []
         calls_others = self._engine.has_others and (admitted.fresh > 0 or admission.has_ready(c))
-        next_at = _earlier(self._next_at(c, now), admitted.gate_at) if leads else None
-        next_at = _earlier(next_at, self._balance.look_again_at)
-        return Dispatched(claims, ended, stops, next_at, admitted.fresh == BATCH or bool(kept), calls_others)
+        # What was given back, and what ends have started, is due at once.
+        more = admitted.fresh == BATCH or bool(kept) or bool(ended)
+        next_at = _earlier(self._next_at(now, signs, admitted) if leads else None, self._balance.look_again_at)
+        return Dispatched(claims, ended, stops, next_at, more, calls_others)
 
     def _give_back(self, c: Connection, now: datetime, claimed: list[Run], known: dict[str, Task]) -> list[Run]:
         """What cannot start here after all. Answers these runs, of which some were asked to stop meanwhile, and so have ended."""
@@ -228,19 +201,24 @@ class Dispatcher:
         over = {run.id: run for run in ended}
         return [over.get(run.id, run) for run in [*outside, *(run for run, _ in misplaced)]]
 
-    def _decide_all(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str]) -> Admitted:
-        waiting = admission.list_held(c, self._queues(c, now, freed), sorted(keys), BATCH)
-        gate_at = pass_gate(c, now)
+    def _decide_all(self, c: Connection, now: datetime, freed: set[str] | None, keys: set[str], signs: Signs) -> Admitted:
+        queues = self._queues(c, now, freed)
+        waiting = admission.list_held(c, queues, sorted(keys), BATCH) if signs.has_held else []
+        gate_at = pass_gate(c, now) if signs.has_gated else None
         fresh = admission.list_new(c, now, BATCH)
         services = self._admit_services(c, [candidate for candidate in fresh if candidate.instance is not None])
-        ended = self._admit(c, now, waiting, [candidate for candidate in fresh if candidate.instance is None])
-        return Admitted(ended, services, len(fresh), gate_at)
+        decisions = Decisions()
+        ended = self._admit(c, now, waiting, [each for each in fresh if each.instance is None], decisions)
+        waits = signs.has_held or bool(decisions.held) or len(services) < sum(each.instance is not None for each in fresh)
+        return Admitted(ended, services, len(fresh), gate_at, bool(decisions.replaced), waits)
 
     def _claim(self, c: Connection, now: datetime, services: list[str]) -> list[Run]:
         """Instances of services own their places and take none of the capacity: what always runs would use it up."""
         holder, node = self._engine.node, self._engine.node_name
-        places = self._runner.capacity + self._runner.waiting
-        room = self._balance.limit(c, max(0, places - admission.count_taken(c, holder)), places, now)
+        taken, places = self._runner.taken, self._runner.capacity + self._runner.waiting
+        if taken is None:
+            taken = admission.count_taken(c, holder)
+        room = self._balance.limit(c, max(0, places - taken), places, now)
         unfit = self._placer.look_again(c)
         direct = admission.claim_direct(c, services, holder, now, node=node)
         return [*direct, *admission.claim(c, room, holder, now, unfit, node=node)]
@@ -265,18 +243,19 @@ class Dispatcher:
         self._looked_at = now
         return admission.list_tasks_with_held(c)
 
-    def _next_at(self, c: Connection, now: datetime) -> datetime | None:
-        due_at = admission.next_due(c)
-        if self._looked_at == now or not admission.has_held(c):
-            return due_at
-        return _earlier(due_at, self._looked_at + LOOK_AGAIN)
+    def _next_at(self, now: datetime, signs: Signs, admitted: Admitted) -> datetime | None:
+        at = _earlier(signs.next_due_at, admitted.gate_at)
+        if self._looked_at == now or not admitted.waits:
+            return at
+        return _earlier(at, self._looked_at + LOOK_AGAIN)
 
-    def _admit(self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate]) -> list[Run]:
+    def _admit(
+        self, c: Connection, now: datetime, waiting: list[Candidate], fresh: list[Candidate], decisions: Decisions
+    ) -> list[Run]:
         """Decide and write. Answers the runs that ended by it."""
         if not waiting and not fresh:
             return []
         room = self._room(c, now, [*waiting, *fresh])
-        decisions = Decisions()
         for candidate in waiting:
             self._promote(room, candidate, decisions)
         for candidate in fresh:

@@ -1,6 +1,6 @@
 """What was read before and need not be decoded again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 
@@ -32,7 +32,10 @@ class KnownTasks:
 
     def get(self, c: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
         """Tasks by id. One that is gone is left out."""
-        versions = tasks.list_versions(c, task_ids)
+        return self.get_as(c, tasks.list_versions(c, task_ids))
+
+    def get_as(self, c: Connection, versions: Mapping[str, tuple[int, Status]]) -> dict[str, Task]:
+        """The same, where version and status of each were read in this transaction."""
         found = {task_id: self._find_fresh(task_id, *version) for task_id, version in versions.items()}
         stale = [task_id for task_id, task in found.items() if task is None]
         read = tasks.get_tasks(c, stale) if stale else {}

@@ -31,7 +31,7 @@ from rota.runners.ledger import Key, LedgerEntry, ProcessLedger
 # Killing and looking for what is left takes this long at most (process.ladder), and a little more.
 KILL_S = 8.0
 # Where so many attempts go on, others end in a moment: the settler is woken for all of them at once, this much later.
-MANY, GATHER_S = 8, 0.005
+MANY, GATHER_S = 8, 0.01
 
 
 class Going(NamedTuple):
@@ -70,6 +70,7 @@ class LocalRunner:
     ) -> None:
         self.capacity = capacity
         self.waiting = 0
+        self.taken = 0
         self.growth = growth or LogGrowth()
         self.sharing: LogSharing | None = None
         self._executors = executors
@@ -111,6 +112,7 @@ class LocalRunner:
             stop = StopRequest()
             task = asyncio.create_task(self._attempt(claim, stop), name=f"attempt {claim.run.id}")
             self._going[claim.run.id] = Going(claim, stop, task)
+            self.taken += claim.run.instance is None
 
     def _seal(self) -> None:
         """Not earlier: our listeners have been opened since. Raises OSError where no descriptor is left to look at the others."""
@@ -199,6 +201,7 @@ class LocalRunner:
             outcome = Outcome(state="failed", reason="spawn", error=f"{type(error).__name__}: {error}")
         finally:
             del self._going[claim.run.id]
+            self.taken -= claim.run.instance is None
         self._finish(claim, outcome, next_line)
 
     async def _carry_out(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Outcome:

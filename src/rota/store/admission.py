@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ from rota.core.run import Run
 from rota.core.states import Reason, State, move
 from rota.store import stopped
 from rota.store.connection import Connection, Row
-from rota.store.moments import from_us, to_us, to_us_or_none
+from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
 from rota.store.runrow import COLUMNS, Admission, from_row
 
 PRIORITIES = range(1, 10)
@@ -27,6 +28,15 @@ _DUE = f"""SELECT * FROM (
 LIST_NEW = " UNION ALL ".join(_DUE.format(priority=p) for p in PRIORITIES) + " ORDER BY priority, due_at, id LIMIT ?"
 _FIRST = "SELECT MIN(due_at) AS due_at FROM runs WHERE admission = 'new' AND priority = {priority}"
 NEXT_DUE = f"SELECT MIN(due_at) FROM ({' UNION ALL '.join(_FIRST.format(priority=p) for p in PRIORITIES)}) AS firsts"
+
+_FIRST_LATER = f"{_FIRST} AND due_at > ?"
+_NEXT_LATER = f"SELECT MIN(due_at) FROM ({' UNION ALL '.join(_FIRST_LATER.format(priority=p) for p in PRIORITIES)}) AS firsts"
+# Looks into small indexes, all in one: most of them find nothing.
+LOOK = f"""
+    SELECT EXISTS (SELECT 1 FROM runs WHERE admission = 'held'),
+        EXISTS (SELECT 1 FROM runs WHERE gate_until IS NOT NULL AND ended_at IS NULL),
+        EXISTS (SELECT 1 FROM runs WHERE stop_cause IS NOT NULL AND state = 'running' AND holder = ?),
+        ({_NEXT_LATER})"""
 
 OCCUPANCY = """
     WITH asked (id) AS ({values})
@@ -149,6 +159,24 @@ class Candidate(Struct, frozen=True):
     instance: int | None
 
 
+class Signs(NamedTuple):
+    """Whether anything waits in a queue, stands at the gate, or was asked to stop of what a holder has; and when the first of the
+    runs that are not due yet is.
+    """
+
+    has_held: bool
+    has_gated: bool
+    has_stops: bool
+    next_due_at: datetime | None
+
+
+def look(c: Connection, holder: str, now: datetime) -> Signs:
+    row = c.row(LOOK, (holder, *[to_us(now)] * len(PRIORITIES)))
+    assert row is not None  # noqa: S101  it counts, and so always answers
+    held, gated, stops, next_due_us = row
+    return Signs(bool(held), bool(gated), bool(stops), from_us_or_none(next_due_us))
+
+
 def _candidate(row: Row) -> Candidate:
     return Candidate(row[0], row[1], from_us(row[2]), from_us(row[3]), *row[4:])
 
@@ -234,8 +262,6 @@ def list_held(c: Connection, task_ids: Sequence[str], keys: Sequence[str], limit
     Each queue gives an even share of `limit`, but its first run at least; ask again while it brings work.
     """
     queues = [(HELD_BY_TASK, task_id) for task_id in set(task_ids)] + [(HELD_BY_KEY, key) for key in set(keys)]
-    if len(queues) > 1 and not has_held(c):  # most often nothing waits anywhere: one look in place of one a queue
-        return []
     share = max(1, limit // max(1, len(queues)))
     heads = {row[0]: row for statement, name in queues for row in c.rows(statement, (name, share))}
     return sorted(map(_candidate, heads.values()), key=lambda each: queue_order(each.priority, each.due_at, each.run_id))
@@ -254,11 +280,6 @@ def count_ready(c: Connection, most: int) -> int:
     """How many could start at once; it stops counting at `most`."""
     row = c.row("SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE admission = 'ready' LIMIT ?) AS found", (most,))
     return row[0] if row else 0
-
-
-def has_held(c: Connection) -> bool:
-    """Whether any queue has a run in it."""
-    return c.row("SELECT 1 FROM runs WHERE admission = 'held' LIMIT 1") is not None
 
 
 def claim(

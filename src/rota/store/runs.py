@@ -25,7 +25,6 @@ __all__ = [
     "insert_runs",
     "is_judged",
     "list_attempts",
-    "list_keys",
     "list_live",
     "list_runs",
     "list_shared_runs",
@@ -46,7 +45,6 @@ FIND = f"SELECT {COLUMNS} FROM runs WHERE id = ?"
 GET = f"SELECT {COLUMNS} FROM runs WHERE id IN ({{values}})"
 # `>= 0` instead of IS NOT NULL, so that the planner takes the index of live instances.
 LIVE_INSTANCES = f"SELECT {COLUMNS} FROM runs WHERE task_id IN ({{values}}) AND instance >= 0 AND ended_at IS NULL"
-KEYS = "SELECT concurrency_key FROM runs WHERE id IN ({values}) AND concurrency_key IS NOT NULL"
 # What decides how a stop goes; nobody claims or settles the run until the stop is written.
 FIND_LIVE = "SELECT state, stop_cause FROM runs WHERE id = ? AND state IN ('pending', 'running')"
 LOCK: dict[str, str] = {"sqlite": "", "postgres": " FOR UPDATE"}
@@ -119,11 +117,6 @@ def get_runs(c: Connection, ids: Iterable[str]) -> list[Run]:
 def list_live(c: Connection, task_ids: Iterable[str]) -> list[Run]:
     """Pending and running runs of these services' instances, in no order."""
     return [from_row(row) for row in c.batch(LIVE_INSTANCES, "text", [(task_id,) for task_id in task_ids])]
-
-
-def list_keys(c: Connection, ids: Iterable[str]) -> list[str]:
-    """The concurrency keys that these runs have."""
-    return [row[0] for row in c.batch(KEYS, "text", [(run_id,) for run_id in ids])]
 
 
 def request_stop(c: Connection, run_id: str, cause: StopCause, at: datetime) -> Run | None:

@@ -1,8 +1,8 @@
 """Settlement: how attempts end. Every write carries the fence of its claim, and a stale one changes nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -10,6 +10,7 @@ from rota.core.lease import is_outside
 from rota.core.outcome import OutcomeState, StopCause
 from rota.core.run import Run
 from rota.core.states import Reason, move
+from rota.core.task import Status
 from rota.store import stopped
 from rota.store.connection import Connection
 from rota.store.documents import to_text_or_none, without_nul
@@ -47,6 +48,11 @@ RESUME = f"""
         ended_at = {stopped.ended_at("CAST(? AS BIGINT)")}, due_at = ?, holder = NULL, resumed = 1
     FROM given WHERE {HELD} RETURNING id, state"""
 RUNNING = f"SELECT {COLUMNS} FROM runs WHERE state = 'running'"
+# All that has to be known of an attempt that is over, in one look.
+FIND = f"""
+    SELECT {COLUMNS}, concurrency_key, (SELECT version FROM tasks WHERE tasks.id = runs.task_id),
+        (SELECT status FROM tasks WHERE tasks.id = runs.task_id)
+    FROM runs WHERE id IN ({{values}})"""
 
 
 STOP_CAUSES = "SELECT id, stop_cause FROM runs WHERE id IN ({values}) AND stop_cause IS NOT NULL"
@@ -64,6 +70,15 @@ class Settlement(Struct, frozen=True):
     reason: Reason | None = None
     output: Any = None
     progress: int | None = None
+
+
+class Ending(NamedTuple):
+    """A run of which an attempt is over, its concurrency key, and which state of its task's document is in force."""
+
+    run: Run
+    concurrency_key: str | None
+    task_version: int
+    task_status: Status
 
 
 class RetrySettlement(Struct, frozen=True):
@@ -85,6 +100,12 @@ class RetrySettlement(Struct, frozen=True):
     reason: Reason | None = None
     next_line: int = 0
     output: Any = None
+
+
+def list_endings(c: Connection, run_ids: Iterable[str]) -> list[Ending]:
+    """Those of the runs that exist, oldest first."""
+    rows = sorted(c.batch(FIND, "text", [(run_id,) for run_id in run_ids]))
+    return [Ending(from_row(row[:-3]), *row[-3:]) for row in rows]
 
 
 def settle(c: Connection, rows: Sequence[Settlement]) -> list[str]:

@@ -65,6 +65,7 @@ class TemporalRunner:
     """
 
     waiting = 0
+    taken = None
 
     def __init__(
         self,
