@@ -21,6 +21,17 @@ class Histogram(Struct):
         self.counts[bisect.bisect_left(DURATION_BOUNDS_S, seconds)] += 1
         self.sum_s += seconds
 
+    def add(self, other: "Histogram") -> None:
+        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
+        self.sum_s += other.sum_s
+
+
+class Spent(Struct):
+    """What work came to beside its outcomes, on another machine: `tokens` as (provider, kind, count)."""
+
+    steps: Histogram
+    tokens: list[tuple[str, str, int]]
+
 
 class Vitals(Struct):
     """Counters since the start of this server, and what stands at this moment.
@@ -45,6 +56,22 @@ class Vitals(Struct):
     durations: Histogram = field(default_factory=Histogram)
     steps: Histogram = field(default_factory=Histogram)
     tokens: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def take_spent(self) -> Spent | None:
+        """All that was counted since the last time, if anything was."""
+        if not self.tokens and not any(self.steps.counts):
+            return None
+        spent = Spent(self.steps, [(provider, kind, count) for (provider, kind), count in self.tokens.items()])
+        self.steps, self.tokens = Histogram(), Counter()
+        return spent
+
+    def add_spent(self, spent: Spent) -> None:
+        self.steps.add(spent.steps)
+        for provider, kind, count in spent.tokens:
+            self.tokens[provider, kind] += count
+
+    def observe_step(self, seconds: float) -> None:
+        self.steps.observe(seconds)
 
     def count_tokens(self, provider: str, usage: dict[str, int]) -> None:
         for kind, count in usage.items():

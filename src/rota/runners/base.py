@@ -9,6 +9,7 @@ from msgspec import Struct
 from rota.core.outcome import Outcome, StopCause
 from rota.core.run import Run
 from rota.core.task import Task
+from rota.vitals import Spent
 
 
 class Claim(Struct, frozen=True):
@@ -25,13 +26,17 @@ class Claim(Struct, frozen=True):
 
 
 class Finished(Struct, frozen=True, kw_only=True):
-    """An attempt that is over. `next_line` is the number of the line after its last one in the run's log."""
+    """An attempt that is over. `next_line` is the number of the line after its last one in the run's log.
+
+    spent  what another machine, whose work this was, has counted meanwhile
+    """
 
     run_id: str
     fence: int
     outcome: Outcome
     ended_at: datetime
     next_line: int = 0
+    spent: Spent | None = None
 
 
 class Delivered(Struct, frozen=True):
@@ -50,7 +55,6 @@ class Runner(Protocol):
     capacity  attempts at one time
     busy      attempts that are going on
     waiting   those of them that only wait for another run, and take no place
-    taken     places that attempts have here, those that wait too, instances of services not; None where only the store knows
     """
 
     @property
@@ -61,9 +65,6 @@ class Runner(Protocol):
 
     @property
     def waiting(self) -> int: ...
-
-    @property
-    def taken(self) -> int | None: ...
 
     def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
         """Why each of these could not be started now if those before it were; None where it could.

@@ -45,7 +45,7 @@ def build_workshop(settings: Settings, units: Units, rota: Rota, outgoing: Outgo
     modules = ModuleExecutor(rota.modules, pool, rota.database)
     executors = build_executors(
         modules,
-        PipelineExecutor(rota.database, rota.tools, Within(rota), modules, observe=rota.vitals.steps.observe),
+        PipelineExecutor(rota.database, rota.tools, Within(rota), modules, observe=rota.vitals.observe_step),
         HttpExecutor(outgoing),
         AgentExecutor(_surroundings(rota, outgoing), outgoing, data / WORKSPACES),
     )

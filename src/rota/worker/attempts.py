@@ -25,6 +25,7 @@ from rota.runners.fleet.shipper import Shipper
 from rota.runners.keeper import Keeper
 from rota.store import logchunks, placements, runs, settlement
 from rota.store.database import Connection, Database
+from rota.vitals import Vitals
 from rota.worker.hold import Hold
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Tools(Struct, kw_only=True):
     clock: Clock
     bus: Bus
     logs: RunLogs
+    vitals: Vitals
     runner: LocalRunner
     keeper: Keeper
     may_go_on: Callable[[Task], bool]
@@ -171,7 +173,8 @@ class Attempts:
     async def _tell(self, claim: Claim, finished: Finished) -> None:
         """Write down what it came to. Raises StaleFence if that is no longer ours to say."""
         run = claim.run
-        text = msgspec.json.encode(self._as_left(claim.task, finished)).decode()
+        told = replace(self._as_left(claim.task, finished), spent=self._tools.vitals.take_spent())
+        text = msgspec.json.encode(told).decode()
         if not await self._write(lambda c: placements.finish(c, run.id, run.fence, self._tools.name, text)):
             raise StaleFence(f"run {run.id} has gone to another worker")
 

@@ -99,7 +99,7 @@ class Worker:
         rota, settings = self._rota, self._settings
         self._workshop.leavings.clear()
         self._tools = Tools(
-            name=self._node.id, database=rota.database, clock=rota.clock, bus=rota.bus, logs=rota.logs,
+            name=self._node.id, database=rota.database, clock=rota.clock, bus=rota.bus, logs=rota.logs, vitals=rota.vitals,
             runner=self._workshop.runner, keeper=Keeper(settings.server.data / LEDGER), may_go_on=self._may_go_on,
         )  # fmt: skip
         return self._tools
