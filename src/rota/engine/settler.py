@@ -22,7 +22,7 @@ from rota.engine.loop import Tick
 from rota.runners.base import Delivered, Finished, Runner
 from rota.store import attempts, fanout, instances, modulestate, runs, settlement, telling
 from rota.store.database import Connection
-from rota.store.settlement import RetrySettlement, Settlement
+from rota.store.settlement import Ending, RetrySettlement, Settlement
 
 log = structlog.get_logger()
 
@@ -176,8 +176,8 @@ class Settler:
         """One transaction. A finished attempt whose fence is stale changes nothing."""
         for stop in delivered:
             runs.mark_delivered(c, [stop.run_id], stop.at)
-        found = runs.get_runs(c, [finished.run_id for finished in batch])
-        judged = self._judge_all(c, batch, found, now)
+        endings = settlement.list_endings(c, [finished.run_id for finished in batch])
+        judged = self._judge_all(c, batch, endings, now)
         self._remember(c, judged, now)
         won = set(settlement.settle(c, [each.settlement() for each in judged if not each.verdict.is_retry]))
         again = settlement.settle_retry(c, [self._retry(each) for each in judged if each.verdict.is_retry and not each.resumes])
@@ -185,8 +185,8 @@ class Settler:
         done = Settled(
             ended=self._ended(c, judged, won, set(again), now),
             retrying=runs.get_runs(c, again),
-            task_ids={run.task_id for run in found},
-            keys=runs.list_keys(c, [run.id for run in found]),
+            task_ids={each.run.task_id for each in endings},
+            keys=[each.concurrency_key for each in endings if each.concurrency_key],
         )
         ends = [(run, self._engine.known.task(run.task_id)) for run in done.ended]
         caused = fanout.publish_ends(c, ends, self._engine.ids, now)
@@ -228,10 +228,11 @@ class Settler:
             output=outcome.output,
         )
 
-    def _judge_all(self, c: Connection, batch: Sequence[Finished], found: Sequence[Run], now: datetime) -> list[Judged]:
+    def _judge_all(self, c: Connection, batch: Sequence[Finished], endings: Sequence[Ending], now: datetime) -> list[Judged]:
         """Of those that are still held: another holder's run, or one that was settled before, is left alone."""
-        tasks = self._engine.known.get(c, {run.task_id for run in found})
-        running = {(run.id, run.fence): run for run in found if run.state == "running"}
+        versions = {each.run.task_id: (each.task_version, each.task_status) for each in endings}
+        tasks = self._engine.known.get_as(c, versions)
+        running = {(run.id, run.fence): run for run, *_ in endings if run.state == "running"}
         held = [(finished, running[key]) for finished in batch if (key := (finished.run_id, finished.fence)) in running]
         return [
             Judged(finished, run, tasks[run.task_id], self._judge(c, tasks[run.task_id], run, finished, now))
