@@ -1,5 +1,6 @@
 """`rota nodes`: the servers that share the database."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -10,6 +11,8 @@ from rota.cli.moments import moment
 from rota.cli.output import show_json
 from rota.cli.place import Place
 from rota.cli.table import show_table
+
+MOST_OFF_S = 2.0
 
 
 @click.command("nodes", short_help="List the servers that share the database.")
@@ -23,8 +26,20 @@ def command(place: Place) -> None:
         return
     rows = [_row(node) for node in found["items"]]
     show_table(("name", "address", "does", "runs", "labels", "since", "seen"), rows, empty="No nodes.")
+    if found["term"] is not None:
+        click.echo(f"Term {found['term']}.")
+    for node in found["items"]:
+        for remark in _remarks(node):
+            click.echo(f"{node['name']}: {remark}")
     for wait in found["unplaced"]:
         click.echo(f"{wait['runs']} {'run waits' if wait['runs'] == 1 else 'runs wait'}: {wait['why']}")
+
+
+def _remarks(node: dict[str, Any]) -> Iterator[str]:
+    if node["differs"]:
+        yield f"differs in {', '.join(node['differs'])}"
+    if abs(node["clock_off_s"]) > MOST_OFF_S:
+        yield f"its clock is {node['clock_off_s']:+.0f} s off"
 
 
 def _row(node: dict[str, Any]) -> tuple[str | None, ...]:

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rota import __version__
 from rota.core.actor import Actor
 from rota.core.errors import Conflict
 from rota.core.run import Run
 from rota.ops.context import Rota
-from rota.store import admission, leadership, nodes
+from rota.store import admission, leadership, migrate, nodes
 from rota.store.database import Connection
-from rota.store.nodes import Node, Seen
+from rota.store.nodes import Node, Seen, find_differences
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
@@ -21,6 +22,11 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     capacity  how many runs it carries out at one time, `busy` of which are going on
     is_asked  it is the one that answers
     settings  a checksum of the tasks that its settings file defines: they should be the same everywhere
+    version, schema  of the program, and the newest form of the database that it knows; null of an older one
+    lost_after_s     others may take its runs when it was silent for so long
+    clock_off_s      how far its clock is ahead of the database's
+    differs          what is another there than at the node that answers, and should not be: `settings`, `settings.<part>`,
+                     `version`, `node` (its name is the same)
     """
 
     id: str
@@ -33,6 +39,11 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     leads: bool
     is_asked: bool
     settings: str | None
+    version: str | None
+    schema: int | None
+    lost_after_s: float
+    clock_off_s: float
+    differs: list[str]
     started_at: datetime
     seen_at: datetime
 
@@ -71,9 +82,15 @@ def find_log_elsewhere(c: Connection, rota: Rota, run: Run) -> Conflict | None:
 def _list(c: Connection, rota: Rota) -> NodeList:
     unplaced = [Unplaced(why, count) for why, count in admission.count_unplaced(c)]
     if c.dialect == "sqlite":
-        return NodeList([_alone(rota)], None, unplaced)
+        return NodeList([_alone(rota, migrate.newest_migration(c))], None, unplaced)
     holder, term = leadership.find_lead(c) or (None, None)
-    return NodeList([_status(seen, holder, rota.here) for seen in nodes.list_nodes(c)], term, unplaced)
+    found = nodes.list_nodes(c)
+    here = next((seen.node for seen in found if _is_here(seen.node, rota)), rota.here)
+    return NodeList([_status(seen, holder, here) for seen in found], term, unplaced)
+
+
+def _is_here(node: Node, rota: Rota) -> bool:
+    return rota.here is not None and node.kind == "server" and node.place == rota.here.place
 
 
 def _status(seen: Seen, holder: str | None, here: Node | None) -> NodeStatus:
@@ -81,11 +98,13 @@ def _status(seen: Seen, holder: str | None, here: Node | None) -> NodeStatus:
     return NodeStatus(
         id=node.id, name=node.name, kind=node.kind, address=node.address, labels=node.labels, capacity=node.capacity,
         busy=node.busy, leads=node.id == holder, is_asked=here is not None and node.place == here.place,
-        settings=node.settings, started_at=seen.started_at, seen_at=seen.seen_at,
+        settings=node.settings, version=node.version, schema=node.schema, lost_after_s=node.lost_after.total_seconds(),
+        clock_off_s=node.clock_off.total_seconds(), differs=[] if here is None else find_differences(here, node),
+        started_at=seen.started_at, seen_at=seen.seen_at,
     )  # fmt: skip
 
 
-def _alone(rota: Rota) -> NodeStatus:
+def _alone(rota: Rota, schema: int) -> NodeStatus:
     """Nobody writes down what it knows of itself."""
-    node = replace(rota.here or Node(id="", name=""), busy=rota.vitals.running)
+    node = replace(rota.here or Node(id="", name=""), busy=rota.vitals.running, version=__version__, schema=schema)
     return _status(Seen(node, rota.vitals.started_at, rota.clock.now(), timedelta()), node.id, node)

@@ -82,6 +82,16 @@ class Seen(Struct, frozen=True):
         return self.silence > self.node.lost_after
 
 
+def find_differences(own: Node, other: Node) -> list[str]:
+    """What is another there, and should not be, of two servers; nothing of a worker, and of one that does not say."""
+    if other.kind != "server" or other.id == own.id or (own.place and other.place == own.place):
+        return []
+    found = ["node"] if other.name == own.name else []
+    found += ["settings"] if other.settings not in (own.settings, None) else []
+    found += [f"settings.{part}" for part, checksum in own.parts.items() if other.parts.get(part, checksum) != checksum]
+    return found + (["version"] if (other.version, other.schema) != (own.version, own.schema) else [])
+
+
 def insert_node(c: Connection, node: Node) -> None:
     """It is there from now on."""
     values = (
