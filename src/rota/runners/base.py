@@ -55,6 +55,7 @@ class Runner(Protocol):
     capacity  attempts at one time
     busy      attempts that are going on
     waiting   those of them that only wait for another run, and take no place
+    taken     places that attempts have here, those that wait too, instances of services not; None where only the store knows
     """
 
     @property
@@ -65,6 +66,9 @@ class Runner(Protocol):
 
     @property
     def waiting(self) -> int: ...
+
+    @property
+    def taken(self) -> int | None: ...
 
     def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
         """Why each of these could not be started now if those before it were; None where it could.
