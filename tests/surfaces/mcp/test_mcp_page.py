@@ -29,6 +29,7 @@ def test_the_session_prints_what_the_page_says(
         async with served(tmp_path) as place:
             monkeypatch.setenv("ROTA_URL", place.url)
             monkeypatch.setenv("ROTA_KEY", await place.key("assistant"))
+            capsys.readouterr()  # what the server has to say is not the program's
             await asyncio.to_thread(exec, program, {"__name__": "session"})
             return capsys.readouterr().out
 

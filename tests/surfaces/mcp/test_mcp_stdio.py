@@ -15,6 +15,7 @@ from rota.surfaces.mcp.wire import Called
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.embedded("before its first server there is no Rota in a directory, while PostgreSQL is there")
 def test_one_session_lasts_while_servers_come_and_go(tmp_path: Path) -> None:
     async def work() -> None:
         async with over_stdio(tmp_path / "data") as operator:

@@ -172,6 +172,7 @@ def test_a_deleted_running_task_is_abandoned_and_nobody_is_told_any_more(tmp_pat
         async with receiving() as receiver:
             task = await who.ann.run(callback=receiver.url)
             await until_told(receiver)
+            await who.ann.until_it(task, lambda found: bool(found["logs"]))
             gone = await who.ann.delete(f"/task/{task['id']}")
             told = len(receiver.received)
             assert (await who.ann.native.get("/v1/runs?state=running,pending")).json()["items"] == []
