@@ -1,13 +1,15 @@
 """Connections whose head does not end, and those that are too many."""
 
 import asyncio
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from rota.http.guard import FULL, GuardedProtocol
+from rota.http.counted import FULL
+from rota.http.guard import GuardedProtocol
 from rota.http.listeners import Listeners
 from rota.http.reply import Reply
 from rota.http.room import Room
@@ -54,7 +56,10 @@ def test_a_large_body_is_no_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert asyncio.run(asyncio.wait_for(ask(tmp_path / "s", WHOLE), 20)).startswith(b"HTTP/1.1 200")
 
 
-def test_more_connections_than_there_is_room_for_are_refused_until_one_ends() -> None:
+@pytest.mark.parametrize("parser", ["httptools", "h11"])
+def test_more_connections_than_there_is_room_for_are_refused_until_one_ends(parser: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if parser == "h11":  # as where httptools is not installed
+        monkeypatch.setitem(sys.modules, "rota.http.guard", None)
     problems: dict[str, str] = {}
     room = Room(1, problems)
 

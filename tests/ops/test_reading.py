@@ -7,6 +7,7 @@ import pytest
 from msgspec import Struct
 
 from rota.core.errors import Invalid
+from rota.core.task import Email
 from rota.ops import reading
 
 
@@ -22,6 +23,10 @@ class Home(Struct, forbid_unknown_fields=True):
     pets: list[Cat | Dog] = []
     rooms: dict[str, int] = {}
     notes: dict[str, Any] = {}
+
+
+class Friend(Struct):
+    email: Email
 
 
 UNKNOWN, NOT_HERE = "is not a known field;", "is not known here;"
@@ -75,3 +80,13 @@ def test_values_are_shown_short_and_secrets_not_at_all() -> None:
     assert reading.shown([1]) is None
     assert reading.shown(2**70) is None
     assert reading.shown(7, "body.count") == 7
+
+
+@pytest.mark.parametrize(
+    ("address", "told"), [("nobody", "must be an e-mail address, as ann@example.org"), (5, "expected `str`, got `int`")]
+)
+def test_what_has_to_look_like_something_is_told_so_in_words(address: Any, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        reading.convert([{"email": address}], list[Friend])
+    problem = refused.value.problems[0]
+    assert (problem.location, problem.message) == ("body.0.email", told)

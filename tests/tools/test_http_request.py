@@ -165,7 +165,7 @@ CHILD = """
 import json, os, sys
 asked = json.loads(sys.stdin.readline())
 if asked["params"]["arguments"].get("hang"): sys.stdin.read(); import time; time.sleep(60)
-result = {"name": asked["params"]["name"], "pid": os.getpid()}
+result = {"name": asked["params"]["name"], "pid": os.getpid(), "notify": os.environ.get("NOTIFY_SOCKET")}
 print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
 import time; time.sleep(60)
 """
@@ -193,7 +193,8 @@ def from_catalogue(path: Path) -> Any:
     return list(catalogue_tools(read_catalogue(path), Outgoing(ALLOWING), McpServers([]).find))
 
 
-def test_tools_of_a_catalogue_speak_json_rpc(tmp_path, catalogue):
+def test_tools_of_a_catalogue_speak_json_rpc(tmp_path, catalogue, monkeypatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
     done = pipe(
         tmp_path,
         {"uses": "crm.find", "with": {"name": "Ana"}, "save_as": "found"},
@@ -202,7 +203,7 @@ def test_tools_of_a_catalogue_speak_json_rpc(tmp_path, catalogue):
     )
     steps = done.outcome.output["steps"]
     assert steps["found"] == {"asked": {"arguments": {"name": "Ana"}}}
-    assert steps["did"]["name"] == "local.do"
+    assert (steps["did"]["name"], steps["did"]["notify"]) == ("local.do", None)
     assert not Path(f"/proc/{steps['did']['pid']}").exists()
 
 

@@ -20,10 +20,20 @@ Status = Literal["active", "paused", "canceled", "removed"]
 Source = Literal["file", "api"]
 
 
+Email = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f\x7f,<>\"]+@[^@\s\x00-\x1f\x7f,<>\"]+$(?!\n)",
+        extra={"meaning": "an e-mail address, as ann@example.org"},
+    ),
+]
+
+
 class Recipient(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Somebody who gets a mail about each run that has ended. `problems_only`: unless it succeeded."""
 
-    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f,<>\"]+@[^@\s\x00-\x1f\x7f,<>\"]+$(?!\n)")]
+    email: Email
     problems_only: bool = False
 
 

@@ -11,10 +11,7 @@ import msgspec
 from rota.core.run import Run, Trigger
 from rota.core.task import Task
 from rota.core.ulid import to_ulid
-
-OWN_PREFIXES = ("ROTA_", "RUNWISP_")
-# The server's line to systemd (sd_notify(3)): a child that has it would speak for the server.
-OWN_NAMES = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+from rota.process.environment import inherited as inherited
 
 _PARAM_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # The words of RunWisp §5 for what started a run.
@@ -28,11 +25,6 @@ TRIGGERED_BY: dict[Trigger, str] = {
     "task": "api",
     "service": "service",
 }
-
-
-def inherited(server_env: Mapping[str, str]) -> dict[str, str]:
-    """The server's environment without its own settings and keys."""
-    return {name: value for name, value in server_env.items() if not name.startswith(OWN_PREFIXES) and name not in OWN_NAMES}
 
 
 def layered(layers: Iterable[Mapping[str, str]]) -> dict[str, str]:

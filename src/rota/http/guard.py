@@ -1,53 +1,35 @@
-"""Connections that are too many, or bring an endless head or none, are ended before they use the server up."""
+"""Connections that bring an endless head or none are ended before they use the server up."""
 
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from rota.http.room import Room
+from rota.http.counted import Counted
 
 # Request line and headers. What comes with the last of them in one read is not counted.
 MOST_HEAD_BYTES = 64 * 1024
 HEAD_S = 30.0
-# One that is refused is told so when it asks; so many are waited for, and so long.
-MOST_REFUSALS = 64
-REFUSAL_S = 1.0
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: 30\r\nconnection: close\r\n\r\ntoo many connections are open\n"
-)
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(Counted, HttpToolsProtocol):
     """HTTP/1.1 by httptools, which would keep a head of any length, for any time, on any number of connections."""
 
     head_s = HEAD_S
-    room: Room | None = None
-    _is_refused = False
     _head_bytes = 0
     _is_in_head = True
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        excess = self.room.enter() if self.room else 0
-        if excess > 0:
-            self._refuse_later(excess)
-        else:
+        if not self._is_refused:
             self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.room:
-            self.room.leave()
         self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
-            self.transport.write(FULL)
-            self.transport.close()
-            return
-        if self._is_in_head:
+        if self._is_in_head and not self._is_refused:
             if self._head_bytes > MOST_HEAD_BYTES:
                 self.transport.abort()
                 return
@@ -62,14 +44,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_timer()
         super().on_headers_complete()
-
-    def _refuse_later(self, excess: int) -> None:
-        """Once it has asked: an answer before that may be lost when the connection is closed."""
-        self._is_refused = True
-        if excess > MOST_REFUSALS:
-            self.transport.abort()
-        else:
-            self._timer = self.loop.call_later(REFUSAL_S, self._give_up)
 
     def _begin_head(self) -> None:
         self._is_in_head, self._head_bytes = True, 0

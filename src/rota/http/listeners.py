@@ -170,11 +170,13 @@ def _no_password() -> str:
 
 
 def _protocol(room: Room | None) -> Any:
-    """What uvicorn takes as `http`. Without httptools its own choice, which keeps no long heads either."""
+    """What uvicorn takes as `http`. Without httptools h11, which keeps no long heads by itself."""
     try:
         from rota.http.guard import GuardedProtocol
     except ImportError:
-        return "auto"
+        from rota.http.plain import CountedH11
+
+        return type("Protocol", (CountedH11,), {"room": room})
     return type("Protocol", (GuardedProtocol,), {"room": room})
 
 

@@ -93,6 +93,8 @@ def _name_field(what: str, path: list[str], model: Any, document: Any, at: str) 
     if missing := _MISSING.search(what):
         return Problem(_dotted([at, *path, missing[1]]), "is required")
     location = _dotted([at, *path])
+    if "matching regex" in what and (meant := _meaning_at(model, path, document)):
+        return Problem(location, f"must be {meant}", shown(here, location))
     words = _words_at(model, path, document) if isinstance(here, str) and "nvalid" in what else []
     message = f"{here[:MOST_CHARACTERS]!r} is not known here; {nearest(here, words)}" if words else what[:1].lower() + what[1:]
     return Problem(location, message, shown(here, location))
@@ -138,6 +140,14 @@ def _words_at(model: Any, path: list[str], document: Any) -> list[str]:
         owners = _types_at(model, path[:-1], None)
         words |= {str(kind.tag) for kind in owners if getattr(kind, "tag_field", None) == path[-1]}
     return sorted(words)
+
+
+def _meaning_at(model: Any, path: list[str], document: Any) -> str | None:
+    """What a value there has to be, in the words of its type, if that has any: a pattern is none for people."""
+    for kind in _types_at(model, path, document):
+        if isinstance(kind, inspect.Metadata) and kind.extra:
+            return kind.extra.get("meaning")
+    return None
 
 
 def _types_at(model: Any, path: list[str], document: Any) -> list[Any]:

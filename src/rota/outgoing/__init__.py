@@ -2,5 +2,6 @@
 
 from rota.outgoing.address import Guard, Refused, Tier, tier_of
 from rota.outgoing.caller import Answer, Failed, Outgoing, Streamed
+from rota.outgoing.retryafter import retry_after_s
 
-__all__ = ["Answer", "Failed", "Guard", "Outgoing", "Refused", "Streamed", "Tier", "tier_of"]
+__all__ = ["Answer", "Failed", "Guard", "Outgoing", "Refused", "Streamed", "Tier", "retry_after_s", "tier_of"]

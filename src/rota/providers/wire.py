@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from rota.outgoing import Failed, Outgoing, Refused, Streamed
+from rota.outgoing import Failed, Outgoing, Refused, Streamed, retry_after_s
 from rota.providers.base import MOST_WORDS, ProviderFault
 from rota.providers.events import Event, read_events
 
@@ -86,8 +85,7 @@ class Wire(Struct, frozen=True, kw_only=True):
 
     def _refusal(self, answer: Streamed, body: bytes) -> ProviderFault:
         words = f"HTTP status {answer.status}{_reason(body)}"
-        retry_after_s = _retry_after_s(answer.headers)
-        return self.fault(words, is_passing=answer.status in PASSING, retry_after_s=retry_after_s)
+        return self.fault(words, is_passing=answer.status in PASSING, retry_after_s=retry_after_s(answer.headers))
 
 
 def told(error: Any) -> str:
@@ -106,17 +104,3 @@ def _reason(body: bytes) -> str:
     if not isinstance(found, dict):
         return ""
     return f": {told(found.get('error') or found)}"
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds, or a moment (RFC 9110 §10.2.3), which counts from when the answer says it was made."""
-    text = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, wait.total_seconds())

@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 
 from rota.core.delivery import Sent, judge_answer
-from rota.outgoing import Failed, Outgoing, Refused
+from rota.outgoing import Failed, Outgoing, Refused, retry_after_s
 from rota.senders.base import TIMEOUT_S, Endpoint, Parcel, redact
-from rota.senders.webhook import retry_after_s
 
 # What a ticket says of a device that is to be told no more, and of what may pass by itself.
 GONE = "DeviceNotRegistered"
@@ -34,7 +33,7 @@ class ExpoSender:
             return Sent(error=redact(str(refusal), endpoint), is_final=True)
         except Failed as failure:
             return Sent(error=redact(str(failure), endpoint))
-        sent = judge_answer(answer.status, retry_after_s(answer.headers.get("retry-after"), now))
+        sent = judge_answer(answer.status, retry_after_s(answer.headers, now))
         return _judge_ticket(sent, answer.body, token) if sent.error is None else sent
 
     async def close(self) -> None:

@@ -1,12 +1,11 @@
 """Posts JSON to a URL; signed where there is a secret (Standard Webhooks)."""
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from rota.core.delivery import Sent, judge_answer
-from rota.outgoing import Failed, Outgoing, Refused
+from rota.outgoing import Failed, Outgoing, Refused, retry_after_s
 from rota.senders.base import TIMEOUT_S, Endpoint, Parcel, redact
 
 ANSWER_BYTES = 4096
@@ -38,7 +37,7 @@ class WebhookSender:
             return Sent(error=redact(str(refusal), endpoint), is_final=True)
         except Failed as failure:
             return Sent(error=redact(str(failure), endpoint))
-        sent = judge_answer(answer.status, retry_after_s(answer.headers.get("retry-after"), now))
+        sent = judge_answer(answer.status, retry_after_s(answer.headers, now))
         said = answer.body.decode("utf-8", "replace").strip()
         return replace(sent, error=redact(f"{sent.error}: {said}" if said else sent.error, endpoint)) if sent.error else sent
 
@@ -58,16 +57,3 @@ def sign(endpoint: Endpoint, parcel: Parcel, now: datetime) -> dict[str, str]:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
-
-
-def retry_after_s(text: str | None, now: datetime) -> float | None:
-    """Seconds, or a date (RFC 9110 §10.2.3); None for anything else."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())

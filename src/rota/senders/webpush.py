@@ -10,9 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from rota.core.delivery import Sent, judge_answer
-from rota.outgoing import Failed, Outgoing, Refused
+from rota.outgoing import Failed, Outgoing, Refused, retry_after_s
 from rota.senders.base import TIMEOUT_S, Endpoint, Parcel, redact
-from rota.senders.webhook import retry_after_s
 
 # How long a push service keeps a notice for a browser that sleeps, and how long it may believe our signature.
 TTL_S = 3600
@@ -58,7 +57,7 @@ class WebPushSender:
             return Sent(error=redact(str(failure), endpoint))
         if answer.status in GONE:
             return Sent(code=answer.status, error=f"answered {answer.status}", is_final=True, is_gone=True)
-        return judge_answer(answer.status, retry_after_s(answer.headers.get("retry-after"), now))
+        return judge_answer(answer.status, retry_after_s(answer.headers, now))
 
     async def close(self) -> None:
         await self._outgoing.close()

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from rota.core.errors import Invalid
 from rota.outgoing import Failed, Outgoing
+from rota.process.environment import inherited
 from rota.tools.base import BEHIND_S, Call, Tool, ToolFault
 from rota.tools.mcp import PREFIX, McpServer
 from rota.tools.schema import check_schema
@@ -122,7 +123,7 @@ async def _over_stdio(entry: Entry, call: Call) -> Any:
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
         limit=LINE_BYTES,
-        env={**_plain_environment(), "ROTA_IDEMPOTENCY_KEY": call.key},
+        env={**inherited(os.environ), "ROTA_IDEMPOTENCY_KEY": call.key},
     )
     try:
         assert process.stdin and process.stdout  # noqa: S101  pipes were asked for
@@ -135,10 +136,6 @@ async def _over_stdio(entry: Entry, call: Call) -> Any:
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
     return _result(entry, line)
-
-
-def _plain_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("ROTA_", "RUNWISP_"))}
 
 
 def _request(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
