@@ -5,17 +5,16 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 import psycopg
 import pytest
-from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
-from tests.factories import make_new_run, make_task, spec
 
 from rota.bus import LOG_GONE, Bus, LoopName, Watcher
+from rota.core.policy import Policy
 from rota.core.run import Run
 from rota.core.silence import Silence
-from rota.core.task import Policy
 from rota.engine import membership, relay
 from rota.engine.balance import PATIENCE
 from rota.engine.context import Engine
@@ -36,6 +35,8 @@ from rota.store.database import Database, open_beside, open_postgres
 from rota.store.leadership import Lead
 from rota.store.nodes import Node
 from rota.vitals import Vitals
+from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
+from tests.factories import make_new_run, make_task, spec
 
 pytestmark = pytest.mark.e2e
 
@@ -44,11 +45,26 @@ CAPACITY = 16
 HOLD_S = Silence().hold_s
 
 
+class Ticking(VirtualClock):
+    """Goes on by itself from the present, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime.now(UTC))
+        self._goes_since: float | None = monotonic()
+
+    def now(self) -> datetime:
+        gone_s = 0.0 if self._goes_since is None else monotonic() - self._goes_since
+        return super().now() + timedelta(seconds=gone_s)
+
+    def stop(self) -> None:
+        self._now, self._goes_since = self.now(), None
+
+
 class Server:
     """What a server has that shares its database, with a steady clock that is moved by hand."""
 
     def __init__(self, url: str, folder: Path, name: str, stack: ExitStack) -> None:
-        self.clock, self.steady_s = VirtualClock(datetime.now(UTC)), 100.0
+        self.clock, self.steady_s = Ticking(), 100.0
         self.database: Database = stack.enter_context(closing(open_postgres(url, schema=SCHEMA)))
         self.beside: Database = stack.enter_context(closing(open_beside(url, SCHEMA)))
         self.ids = Ids(self.clock)
@@ -276,6 +292,7 @@ class Counting:
 def test_a_loop_that_plans_rests_where_another_server_does(make: Callable[[str], Server]) -> None:
     async def scene() -> None:
         server, loop, rested = make("a"), Counting(), list[int]()
+        server.clock.stop()
         shared = SharedLoop(loop, server.engine, is_led=True, on_rest=lambda: rested.append(1))
         await shared.tick()
         assert (loop.passes, len(rested)) == (0, 1)
@@ -356,6 +373,7 @@ def test_the_others_are_told_that_something_did_not_get_through_to_them(
 def test_no_node_fills_up_while_another_idles(make: Callable[[str], Server]) -> None:
     async def scene() -> None:
         a, b = make("a"), make("b")
+        a.clock.stop()
         await a.join()
         task = make_task(spec=spec(name="work", policy=Policy(max_concurrent=50)))
 
