@@ -10,6 +10,10 @@ from msgspec import Struct
 LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "expirer", "pruner", "notifier", "membership"]
 # For other servers alone, not for watchers: the files of a run that is pruned are wherever it was carried out.
 LOG_GONE = "log.gone"
+# There is something for the command that works on a run, wherever that is.
+MESSAGE = "run.message"
+# Whatever still works on a run is to end: it is over.
+HALT = "run.halt"
 REPLAY = 2048
 BACKLOG = 1024
 LONGEST_NUMBER = 18

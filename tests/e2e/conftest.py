@@ -7,10 +7,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests import under
+from tests.e2e.fleet_of_machines import Fleet
 from tests.e2e.forker import Forker
 from tests.e2e.lent_databases import LentDatabases
 from tests.e2e.scaled_server import ScaledServer
 from tests.e2e.server_process import ServerProcess
+from tests.temporal_server import TemporalServer
 
 MakeServer = Callable[..., ServerProcess]
 
@@ -78,3 +80,10 @@ def database_url(request: pytest.FixtureRequest, lent_databases: LentDatabases) 
         return
     with lent_databases.lend() as url:
         yield url
+
+
+@pytest.fixture
+def fleet(make_server: MakeServer, forker: Forker, temporal: TemporalServer, lent_databases: LentDatabases) -> Iterator[Fleet]:
+    """Nothing of it is started yet."""
+    with lent_databases.lend() as database, ExitStack() as stack:
+        yield Fleet(make_server, forker, stack, database, temporal.address)

@@ -20,6 +20,8 @@ class WorkerProcess:
         self.folder.mkdir()
         self._out, self._err = self.folder / "out", self.folder / "err"
         self._process: ForkedServer | None = None
+        # Of its own, where it has not the server's.
+        self.config: Path | None = None
 
     def start(self) -> None:
         """Returns when it takes work."""
@@ -31,7 +33,8 @@ class WorkerProcess:
         """Start it, whatever becomes of it. With `crash_at` it dies at the nth moment of that name."""
         assert not self.is_alive
         self._out.write_bytes(b"")
-        place = [word if word != str(self._server.data) else str(self.data) for word in self._server.place]
+        own = {str(self._server.data): str(self.data), str(self._server.config): str(self.config or self._server.config)}
+        place = [own.get(word, word) for word in self._server.place]
         environ = self._server.environ | {"WORKER": self.folder.name}
         self._process = self._forker.fork(
             words=["worker", *place, *self._words], environ=environ, folder=str(self._server.folder), out=str(self._out),

@@ -72,7 +72,7 @@ class Duties(Struct, frozen=True, kw_only=True):
     hold: Callable[[float | None], None]
     take_over: Callable[[Lead], Awaitable[None]]
     adopt: Callable[[Sequence[tuple[Run, Task]], str], Awaitable[list[Run]]]
-    find_left: Callable[[Connection, str], list[Run]] = lambda c, _: nodes.list_left_runs(c)
+    find_left: Callable[[Connection], list[Run]] = nodes.list_left_runs
 
 
 class Membership:
@@ -265,7 +265,7 @@ class Membership:
 
     async def _look_after(self, found: Sequence[Seen]) -> dict[str, int]:
         given_up = await self._give_up(found)
-        left = await self._adopt(await self._engine.database.read(lambda c: self._duties.find_left(c, self._engine.node)))
+        left = await self._adopt(await self._engine.database.read(self._duties.find_left))
         if not left:
             return {"given_up": given_up}
         done = await self._settler.settle_found(self._find_left)

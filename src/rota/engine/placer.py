@@ -41,7 +41,7 @@ class Placer:
         return sorted(self.unfit)
 
     def misplaced(self, claimed: Sequence[Run], known: Mapping[str, Task]) -> list[tuple[Run, str]]:
-        """Those that cannot start if the others do, and why: places were taken, or their owners left, since they were admitted."""
+        """Those that cannot start if the others do, and why: since they were admitted places were taken, or owners left."""
         obstacles = self._runner.find_obstacles([known[run.task_id] for run in claimed])
         found = [(run, obstacle) for run, obstacle in zip(claimed, obstacles, strict=True) if obstacle]
         self.unfit.update(run.task_id for run, _ in found)

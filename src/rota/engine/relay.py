@@ -1,20 +1,19 @@
 """Takes wake-ups and notices to the other nodes, and brings in theirs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from rota.bus import LOG_GONE, Bus
+from rota.bus import Bus
 from rota.core.errors import RotaError
 from rota.core.notification import Notification
 from rota.core.run import Run
 from rota.core.task import Task
 from rota.engine.context import Engine
-from rota.logs import LogName
 from rota.store import notifications, runs, tasks
 from rota.store.database import Connection, Database
 from rota.store.wakeups import LONGEST_BYTES, call_out
@@ -51,14 +50,18 @@ class Relay:
     """Outward for the bus, and ears for it.
 
     on_call  is told which loop another node has woken, before ours is
-    on_gone  deletes the log of a run that is gone
+    hidden   notices that are for nobody who watches, and who gets what they say
     """
 
     def __init__(
-        self, engine: Engine, beside: Database, on_call: Callable[[str], object], on_gone: Callable[[LogName], object]
+        self,
+        engine: Engine,
+        beside: Database,
+        on_call: Callable[[str], object],
+        hidden: Mapping[str, Callable[[dict[str, Any]], object]],
     ) -> None:
         self._engine = engine
-        self._on_gone = on_gone
+        self._hidden = hidden
         self._beside = beside
         self._on_call = on_call
         self._wakes: set[str] = set()
@@ -75,7 +78,7 @@ class Relay:
             self._send_soon()
 
     def publish(self, kind: str, data: dict[str, Any]) -> None:
-        if self._engine.has_others and kind not in OWN_KINDS:
+        if self._engine.has_listeners and kind not in OWN_KINDS:
             self._told.append([kind, {name: _pack(value) for name, value in data.items()}])
             self._send_soon()
 
@@ -149,8 +152,8 @@ class Relay:
             bus.miss()
             return
         for kind, data in told:
-            if kind == LOG_GONE:
-                self._on_gone(msgspec.convert(data["name"], LogName))
+            if kind in self._hidden:
+                self._hidden[kind](data)
                 continue
             unpacked = {name: _unpack(value, found) for name, value in data.items()}
             if not any(value is None and data[name] is not None for name, value in unpacked.items()):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rota.core.outcome import Outcome
 from rota.core.projectrun import inactivity_s
 from rota.core.work import Project
 from rota.executors.base import Context, Executor, kind_of
+from rota.executors.inbox import Inbox
 from rota.executors.projectcommand import Assignment, carry_out_command, messages_of
 from rota.executors.workplace import Workplaces
 from rota.store import artifacts, projectruns, projecttasks
@@ -49,6 +51,7 @@ class ProjectExecutor:
         self._executors = executors
         self._workplaces = Workplaces(workspaces)
         self._messages: dict[str, Path] = {}
+        self._inbox = Inbox(database)
 
     def deliver(self, run_id: str, line: bytes) -> bool:
         """Tell the command that works on a run. False if none does."""
@@ -59,6 +62,10 @@ class ProjectExecutor:
             file.write(line)
             return True
         return False
+
+    def hear(self, run_id: str) -> None:
+        """Another machine has something for the command that works on a run."""
+        self._inbox.hear(run_id)
 
     async def execute(self, context: Context) -> Outcome:
         work = context.task.spec.executor
@@ -79,12 +86,19 @@ class ProjectExecutor:
             place = await self._workplaces.place_of(run_id)
             self._messages[run_id] = messages_of(place)
             try:
-                return await carry_out_command(context, told, place, self._blobs)
+                async with self._inbox.open(run_id, partial(self._take_in, context)):
+                    return await carry_out_command(context, told, place, self._blobs)
             finally:
                 del self._messages[run_id]
         task = replace(context.task, spec=replace(context.task.spec, executor=work))
         run = replace(context.run, params={**context.run.params, **_params(told)})
         return await self._executors[kind_of(task)].execute(replace(context, task=task, run=run))
+
+
+    def _take_in(self, context: Context, line: bytes) -> None:
+        """From another machine, which leaves it to us to write it into the log."""
+        if self.deliver(context.run.id, line):
+            context.log.write("entry", line, context.now_ms())
 
 
 class Watch:

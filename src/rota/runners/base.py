@@ -46,6 +46,16 @@ class Delivered(Struct, frozen=True):
     at: datetime
 
 
+class LogSharing(Protocol):
+    """Where runs go from machine to machine: their logs go on where they are."""
+
+    async def prepare(self, run: Run, task_name: str) -> None:
+        """The log of a run is about to be written here."""
+
+    def end(self, run_id: str) -> None:
+        """It is not any more."""
+
+
 class Runner(Protocol):
     """Where attempts are carried out.
 

@@ -30,7 +30,7 @@ from rota.ops.installation import apply_file_tasks
 from rota.ops.sharedwords import SharedWords
 from rota.runners.keeper import Keeper
 from rota.server.units import Units
-from rota.store import gonelogs
+from rota.store import gonelogs, nodes
 from rota.store.database import open_beside
 from rota.store.leadership import Lead
 from rota.store.listening import Listener
@@ -61,9 +61,10 @@ class Cluster:
             settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon,
             hold=self._hold,
             take_over=self.take_over, adopt=parts.runner.adopt,
+            find_left=parts.fleet.list_left if parts.fleet else nodes.list_left_runs,
         )  # fmt: skip
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
-        self._relay = Relay(parts.engine, self._beside, self._hear_call, parts.rota.logs.delete)
+        self._relay = Relay(parts.engine, self._beside, self._hear_call, parts.hidden_notices())
         self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper: Keeper | None = None
@@ -71,9 +72,10 @@ class Cluster:
     def share(self, loop: Loop) -> SharedLoop:
         """The same loop as it is on one of several nodes."""
         parts = self._parts
-        if loop is parts.dispatcher and parts.fleet is not None:
+        fleet = parts.fleet
+        if loop is parts.dispatcher and fleet is not None:
             # Who knows how much is out is who hands out; so there is one.
-            return SharedLoop(loop, parts.engine, is_led=True, on_rest=parts.fleet.rest, is_ready=lambda: parts.fleet.is_ready)
+            return SharedLoop(loop, parts.engine, is_led=True, on_rest=fleet.rest, is_ready=lambda: fleet.is_ready)
         rest = parts.notifier.let_go if loop is parts.notifier else lambda: None
         return SharedLoop(loop, parts.engine, is_led=loop.name in LED, on_rest=rest)
 
@@ -159,6 +161,8 @@ class Cluster:
     def _hear_call(self, name: str) -> None:
         if name == "dispatcher":
             self._parts.dispatcher.look_everywhere()
+            if self._parts.fleet is not None:
+                self._parts.fleet.runner.look_soon()
 
 
 class Checksum:

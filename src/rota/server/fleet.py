@@ -17,6 +17,7 @@ from rota.runners.fleet.link import Link, load_temporal
 from rota.runners.fleet.mirror import Mirror
 from rota.runners.fleet.runner import TemporalRunner
 from rota.store import placements
+from rota.store.database import Connection
 
 # The logs that somebody follows are fetched this often.
 FETCH_S = 0.25
@@ -35,6 +36,9 @@ class Fleet:
             Link(settings), Crew(), rota.database, rota.clock, rota.bus, rota.vitals, self._give_back, self._mirror.bring
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self._resting: asyncio.Task[None] | None = None
+        # Whether all that is out is known here, so that more can be handed out.
+        self.is_ready = False
 
     async def start(self) -> None:
         with contextlib.suppress(Unavailable):
@@ -45,6 +49,24 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def list_left(self, c: Connection) -> list[Run]:
+        """What is out, and followed by another server or by none."""
+        return [run for run in placements.list_out(c) if run.holder != self._engine.node or not self.runner.is_following(run)]
+
+    async def take_up(self) -> None:
+        """This server hands out from now on. Raises Unavailable."""
+        engine = self._engine
+        left = await engine.database.read(self.list_left)
+        tasks = await engine.database.read(lambda c: engine.known.get(c, {run.task_id for run in left}))
+        await self.runner.adopt([(run, tasks[run.task_id]) for run in left], engine.node)
+        self.is_ready = True
+
+    def rest(self) -> None:
+        """Another server hands out, and goes on with what we have."""
+        self.is_ready = False
+        if self.runner.busy and (self._resting is None or self._resting.done()):
+            self._resting = asyncio.create_task(self.runner.abandon())
 
     async def fetch(self, run: Run, task_name: str) -> bool:
         """Have the log of a run here as far as its workers have told it. False if no worker had it. Raises Unavailable."""
@@ -67,4 +89,4 @@ class Fleet:
 
     async def _give_back(self, claims: Sequence[tuple[str, int]]) -> None:
         engine, now = self._engine, self._engine.clock.now()
-        engine.announce(await engine.database.write(lambda c: give_back(c, engine, claims, now)))
+        engine.announce(await engine.database.write(lambda c: give_back(c, engine, claims, now, "ready")))

@@ -54,6 +54,8 @@ async def _join_others(parts: Parts, cluster: "Cluster", address: str | None) ->
     joined = await cluster.join(address)
     await Rescuer(parts.engine, parts.ledger, parts.settler, former=joined.former, runner=parts.runner).tick()
     await cluster.membership.settle_in()
+    if joined.lead is not None:
+        await cluster.take_up()
     if joined.lead is not None and not joined.others:
         return await _start_installation(parts)
     parts.leavings.clear()

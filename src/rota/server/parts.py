@@ -2,16 +2,18 @@
 
 import os
 import socket
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 from msgspec import Struct
 
 from rota import __version__
 from rota.blobs import build_blobs
-from rota.bus import Bus
+from rota.bus import HALT, LOG_GONE, MESSAGE, Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, build_rules
 from rota.config.origin import Origin
@@ -30,9 +32,9 @@ from rota.engine.pruner import Pruner
 from rota.engine.scheduler import Scheduler
 from rota.engine.settler import Settler
 from rota.engine.supervisor import Supervisor
-from rota.executors import Docker, is_durable
+from rota.executors import Docker, ProjectExecutor, is_durable
 from rota.ids import Ids
-from rota.logs import RunLogs
+from rota.logs import LogName, RunLogs
 from rota.modules.builtin import gather_given
 from rota.modules.pool import Pool
 from rota.ops.context import Rota
@@ -76,6 +78,7 @@ class Parts(Struct, kw_only=True):
     runner: Runner
     leavings: Leavings
     pool: Pool
+    project: ProjectExecutor
     letters: Letters
     settler: Settler
     dispatcher: Dispatcher
@@ -94,6 +97,14 @@ class Parts(Struct, kw_only=True):
             self.settler, self.dispatcher, self.scheduler, self.supervisor, self.expirer, self.pruner, self.notifier
         ]  # fmt: skip
         return [self.cluster.share(loop) for loop in loops] if self.cluster else loops
+
+    def hidden_notices(self) -> dict[str, Callable[[dict[str, Any]], object]]:
+        """What other machines tell this one alone, and not those who watch."""
+        return {
+            LOG_GONE: lambda data: self.rota.logs.delete(msgspec.convert(data["name"], LogName)),
+            MESSAGE: lambda data: self.project.hear(data["run_id"]),
+            HALT: lambda data: self.runner.ask_stop(data["run_id"], "stop"),
+        }
 
     async def renew_modules(self) -> None:
         """Modules are read again, and loaded again by whoever works on them from now on."""
@@ -123,7 +134,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     workshop = build_workshop(settings, units, rota, outgoing, growth)
     fleet = _build_fleet(settings, rota, engine, growth)
     runner: Runner = workshop.runner if fleet is None else fleet.runner
-    rota.halt, rota.deliver = partial(runner.ask_stop, cause="stop"), workshop.project.deliver
+    rota.halt, rota.deliver = partial(_halt, runner, rota.bus), workshop.project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings), is_led=fleet is not None)
     letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
     settler = Settler(engine, runner, dispatcher, partial(is_durable, workshop.executors))
@@ -137,6 +148,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         fleet=fleet,
         leavings=workshop.leavings,
         pool=workshop.pool,
+        project=workshop.project,
         letters=letters,
         settler=settler,
         dispatcher=dispatcher,
@@ -166,6 +178,12 @@ def _build_fleet(settings: Settings, rota: Rota, engine: Engine, growth: LogGrow
     fleet = Fleet(settings, rota, engine, growth)
     rota.fetch_log = fleet.fetch
     return fleet
+
+
+def _halt(runner: Runner, bus: Bus, run_id: str) -> None:
+    """End what works on a run, wherever that is."""
+    if not runner.ask_stop(run_id, "stop"):
+        bus.tell_others(HALT, {"run_id": run_id})
 
 
 def _is_outside(settings: Settings, task: Task) -> bool:

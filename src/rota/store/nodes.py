@@ -115,6 +115,11 @@ def beat(
     return c.run(BEAT.format(now=NOW[c.dialect]), values) == 1
 
 
+def set_capacity(c: Connection, node_id: str, capacity: int) -> None:
+    """It has room for so many now."""
+    c.run("UPDATE nodes SET capacity = ? WHERE id = ? AND capacity <> ?", (capacity, node_id, capacity))
+
+
 def read_moment(c: Connection) -> datetime:
     """By the database's clock."""
     row = c.row(f"SELECT {NOW[c.dialect]}")

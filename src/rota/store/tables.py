@@ -369,6 +369,7 @@ TABLES: dict[str, dict[str, str]] = {
         "data": "text",
     },
     "run_secrets": {"run_id": "id", "name": "text", "value": "text"},
+    "run_messages": {"run_id": "id", "seq": "bigint", "line": "text"},
     "project_runs": {
         "run_id": "id",
         "task_id": "id",
@@ -380,7 +381,6 @@ TABLES: dict[str, dict[str, str]] = {
         "error": "text?",
         "output": "text?",
         "state": "text",
-    "run_messages": {"run_id": "id", "seq": "bigint", "line": "text"},
         "resumes_id": "id?",
         "updated_at": "bigint",
     },

@@ -1,7 +1,7 @@
 """What a worker does with the attempts that come to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -64,20 +64,25 @@ class Attempts:
         self.idle.set()
 
     @property
-    def busy(self) -> int:
+    def count(self) -> int:
         return len(self._going)
+
+    @property
+    def busy(self) -> int:
+        """Those that only wait for another run take no place."""
+        return len(self._going) - self._tools.runner.waiting
 
     async def carry_out(self, run_id: str, fence: int, make_hold: MakeHold) -> str:
         """One activity. Raises StaleFence if it was lost meanwhile."""
         tools = self._tools
-        if self.is_leaving or len(self._going) >= tools.runner.capacity or run_id in self._going:
-            return FULL
+        if self.is_leaving or self.busy >= tools.runner.capacity or run_id in self._going:
+            return f"{FULL} {tools.name}"
         self._going[run_id] = None
         self.idle.clear()
         asked = asyncio.Event()
         hold = make_hold(asked.set, partial(tools.keeper.hold, run_id, fence))
         keeping = asyncio.create_task(hold.keep())
-        working = asyncio.create_task(self._work(run_id, fence, asked))
+        working = asyncio.create_task(self._work(run_id, fence, hold, asked))
         try:
             await asyncio.wait([keeping, working], return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -107,16 +112,20 @@ class Attempts:
             for delivered in tools.runner.take_delivered():
                 await self._write(partial(runs.mark_delivered, run_ids=[delivered.run_id], at=delivered.at))
 
-    async def _work(self, run_id: str, fence: int, asked: asyncio.Event) -> str:
+    async def _work(self, run_id: str, fence: int, hold: Hold, asked: asyncio.Event) -> str:
         taken = await self._write(lambda c: self._take(c, run_id, fence))
         if taken is None:
             return REFUSED
         claim, last = taken
         name = LogName(claim.task.name, claim.run.created_at, run_id)
         if last[0]:
-            await Mirror(self._tools.database, self._tools.logs).bring(name, is_over=True)
+            mirror = Mirror(self._tools.database, self._tools.logs)
+            await _persisting(partial(mirror.bring, name, is_over=True))
         shipper = Shipper(self._tools.database, self._tools.logs.paths(name), run_id, fence, self._tools.name, last)
         try:
+            await hold.begun.wait()
+            if hold.is_over:
+                raise StaleFence(f"run {run_id} was lost before it began")
             finished = await self._carry_out(claim, shipper, asked)
             await shipper.ship()
             await self._tell(claim, finished)
@@ -186,8 +195,13 @@ class Attempts:
         return replace(finished, outcome=Outcome(state="crashed", reason="node_died", error="its worker was stopped"))
 
     async def _write(self, fn: Callable[[Connection], T]) -> T:
-        while True:
-            try:
-                return await self._tools.database.write(fn)
-            except Unavailable:
-                await asyncio.sleep(PAUSE_S)
+        return await _persisting(lambda: self._tools.database.write(fn))
+
+
+async def _persisting(ask: Callable[[], Awaitable[T]]) -> T:
+    """Until the database is there."""
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            await asyncio.sleep(PAUSE_S)

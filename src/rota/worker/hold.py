@@ -7,43 +7,60 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from rota.runners.fleet.link import BEAT_S, HOLD_S
+from rota.core.silence import Silence
 
 if TYPE_CHECKING:
     from temporalio.client import AsyncActivityHandle
 
 log = structlog.get_logger("rota.worker")
 
-ANSWER = timedelta(seconds=1.5)
+LONGEST_ANSWER_S = 1.5
 PAUSE_S = 0.3
 
 
 class Hold:
-    """Ends when nothing was answered for HOLD_S seconds, counted from when it was sent: so before Temporal gives it up.
+    """Ends when nothing was answered for so long, counted from when it was sent, that Temporal may soon give it up.
 
+    silence    when Temporal does
     on_stop    called at each sign of life after somebody asked for the attempt to end
     on_answer  called with the moment on the monotonic clock until which it is held
+    begun      set by the first answer: before that Temporal may have given it up already
     """
 
-    def __init__(self, handle: "AsyncActivityHandle", on_stop: Callable[[], None], on_answer: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        handle: "AsyncActivityHandle",
+        silence: Silence,
+        on_stop: Callable[[], None],
+        on_answer: Callable[[float], None],
+    ) -> None:
         self._handle = handle
+        self._silence = silence
+        self._answer = timedelta(seconds=min(LONGEST_ANSWER_S, silence.beat_s))
         self._on_stop = on_stop
         self._on_answer = on_answer
-        self.until = asyncio.get_running_loop().time() + HOLD_S
+        self._until = asyncio.get_running_loop().time() + silence.hold_s
+        self.begun = asyncio.Event()
         self.is_lost = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was lost, though nobody may have noticed yet."""
+        return self.is_lost or asyncio.get_running_loop().time() >= self._until
 
     async def keep(self) -> None:
         """Returns when it is lost."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(self.until) as limit:
+            async with asyncio.timeout_at(self._until) as limit:
                 while True:
                     sent_at = loop.time()
                     if await self._beat():
-                        self.until = sent_at + HOLD_S
-                        limit.reschedule(self.until)
-                        self._on_answer(self.until)
-                        await asyncio.sleep(sent_at + BEAT_S - loop.time())
+                        self._until = sent_at + self._silence.hold_s
+                        limit.reschedule(self._until)
+                        self._on_answer(self._until)
+                        self.begun.set()
+                        await asyncio.sleep(sent_at + self._silence.beat_s - loop.time())
                     elif self.is_lost:
                         return
                     else:
@@ -57,7 +74,7 @@ class Hold:
         from temporalio.service import RPCError, RPCStatusCode
 
         try:
-            await self._handle.heartbeat(rpc_timeout=ANSWER)
+            await self._handle.heartbeat(rpc_timeout=self._answer)
         except AsyncActivityCancelledError:
             self._on_stop()
         except RPCError as error:

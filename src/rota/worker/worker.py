@@ -4,16 +4,18 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from rota import __version__
 from rota.config import Loaded
 from rota.config.origin import Origin
 from rota.core.errors import RotaError, Unavailable
+from rota.core.silence import Silence
 from rota.core.task import Task
 from rota.datadir import LEDGER
 from rota.executors import is_durable
@@ -21,8 +23,9 @@ from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.runners import LogGrowth, end_survivors
 from rota.runners.fleet.crew import WORKER
-from rota.runners.fleet.link import ACTIVITY, BEAT_S, Link, load_temporal
+from rota.runners.fleet.link import ACTIVITY, Link, load_temporal
 from rota.runners.keeper import Keeper
+from rota.server.cluster import keep_going
 from rota.server.parts import build_rota
 from rota.server.source import Source
 from rota.server.units import Units
@@ -31,13 +34,21 @@ from rota.store import nodes, placements
 from rota.store.database import Connection
 from rota.store.nodes import Node
 from rota.worker.attempts import Attempts, Tools
+from rota.worker.ears import Ears
 from rota.worker.hold import Hold
 
 if TYPE_CHECKING:
+    from temporalio.client import AsyncActivityHandle
     from temporalio.worker import Worker as TemporalWorker
+    from temporalio.worker import WorkerTuner
+
+    from rota.worker.slots import Slots
 
 log = structlog.get_logger("rota.worker")
 
+BEAT_S = 2.0
+# How long a worker that is stopped tries to tell what its last attempts came to.
+LAST_WORDS_S = 10.0
 MOST_POLLS = 8
 # The set of no labels, as queues are noted.
 ANYBODY = ""
@@ -60,11 +71,14 @@ class Worker:
         self._node = Node(
             id=self._rota.ids.new(), name=settings.server.node or socket.gethostname(), kind=WORKER,
             labels=sorted(settings.server.labels), capacity=settings.server.max_concurrent_runs,
+            lost_after=Silence(settings.server.lost_after).lost_after, version=__version__,
         )  # fmt: skip
         self._link = Link(settings)
+        self._ears = Ears(self._rota, self._node, self._workshop.project)
         self._stopping = asyncio.Event()
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._taking: list[TemporalWorker] = []
+        self._slots: Slots
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; then stop what is going on."""
@@ -80,9 +94,13 @@ class Worker:
 
     async def work(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Until `stop` is called."""
+        from rota.worker.slots import Slots
+
         await self._clear_up()
         self._attempts = Attempts(self._make_tools())
-        chores = [asyncio.create_task(work) for work in (self._attempts.collect(), self._say_it_lives(), self._open_queues())]
+        self._slots = Slots(self._node.capacity, lambda: self._workshop.runner.waiting)
+        lasting = (self._attempts.collect, self._say_it_lives, self._open_queues, self._ears.bring_in, self._ears.listen)
+        chores = [asyncio.create_task(keep_going(work)) for work in lasting]
         on_ready()
         try:
             await self._stopping.wait()
@@ -91,6 +109,7 @@ class Worker:
             for chore in [*chores, *self._polling.values()]:
                 chore.cancel()
             await asyncio.gather(*chores, *self._polling.values(), return_exceptions=True)
+            self._rota.bus.outward = None
             self._tools.keeper.close()
             self._workshop.ledger.close()
             self._rota.database.close()
@@ -121,23 +140,40 @@ class Worker:
         self._attempts.is_leaving = True
         with contextlib.suppress(RotaError):
             await self._rota.database.write(lambda c: nodes.delete_nodes(c, [self._node.id]))
+        self._rota.bus.call_others("dispatcher")
         closing = [asyncio.create_task(queue.shutdown()) for queue in self._taking]
         await self._workshop.runner.close(self._settings.daemon.shutdown_timeout)
-        await self._attempts.idle.wait()
+        with contextlib.suppress(TimeoutError):  # the database does not take what they came to: they count as lost
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._attempts.idle.wait()
         await self._workshop.pool.close()
         await self._rota.tools.close()
         await asyncio.gather(*closing, return_exceptions=True)
 
     async def _say_it_lives(self) -> None:
         """So that work is sent for what is offered here. Not what attempts are held by."""
+        # The runner calls when a run begins to wait for another: its place is free, and others are to hear of that.
+        changed, offered = self._rota.bus.signal("dispatcher"), 0
         while True:
             self._tools.keeper.ensure()
+            capacity = self._node.capacity + self._workshop.runner.waiting
             with contextlib.suppress(Unavailable):
-                await self._rota.database.write(self._beat)
-            await asyncio.sleep(BEAT_S)
+                await self._rota.database.write(lambda c: self._beat(c, capacity))  # noqa: B023  at once
+                if capacity != offered:
+                    offered = capacity
+                    self._slots.look_again()
+                    for name in ("membership", "dispatcher"):  # who is there, and what for
+                        self._rota.bus.call_others(name)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await changed.wait()
+            changed.clear()
 
-    def _beat(self, c: Connection) -> None:
-        if not nodes.beat(c, self._node.id, self._attempts.busy, None) and not self._attempts.is_leaving:
+    def _beat(self, c: Connection, capacity: int) -> None:
+        is_known = nodes.beat(c, self._node.id, self._attempts.count, None)
+        if is_known:
+            nodes.set_capacity(c, self._node.id, capacity)
+        elif not self._attempts.is_leaving:
             nodes.insert_node(c, self._node)
 
     async def _open_queues(self) -> None:
@@ -163,7 +199,7 @@ class Worker:
         try:
             worker = TemporalWorker(
                 await self._link.client(), task_queue=queue, activities=[self._activity()], identity=self._node.id,
-                max_concurrent_activities=self._node.capacity,
+                tuner=self._make_tuner(),
                 # What a frozen worker has asked for is lost on it for a while: so one question at a time, unless there is much.
                 graceful_shutdown_timeout=PATIENT,
                 activity_task_poller_behavior=PollerBehaviorAutoscaling(minimum=1, maximum=MOST_POLLS, initial=1),
@@ -180,13 +216,44 @@ class Worker:
         except Exception:  # the edge of this task: it is begun again
             log.exception("a queue was closed", queue=queue)
 
+    def _make_tuner(self) -> "WorkerTuner":
+        from temporalio.worker import FixedSizeSlotSupplier, WorkerTuner
+
+        none = FixedSizeSlotSupplier(1)  # of what we do not do
+        return WorkerTuner.create_composite(
+            workflow_supplier=none, activity_supplier=self._slots, local_activity_supplier=none, nexus_supplier=none
+        )
+
     def _activity(self) -> Callable[[str, int], Awaitable[str]]:
         from temporalio import activity
 
         @activity.defn(name=ACTIVITY)
         async def attempt(run_id: str, fence: int) -> str:
-            client, token = await self._link.client(), activity.info().task_token
-            make_hold = partial(Hold, client.get_async_activity_handle(task_token=token))
-            return await self._attempts.carry_out(run_id, fence, make_hold)
+            client, info = await self._link.client(), activity.info()
+            # What the server that handed it out has said counts, whatever we would say ourselves.
+            limit = info.heartbeat_timeout
+            silence = self._link.silence if limit is None else Silence(limit.total_seconds())
+            handle = client.get_async_activity_handle(task_token=info.task_token)
+            return await _stay(self._attempts.carry_out(run_id, fence, partial(Hold, handle, silence)), handle)
 
         return attempt
+
+
+async def _stay(work: Coroutine[Any, Any, str], handle: "AsyncActivityHandle") -> str:
+    """Wait for an attempt whatever the SDK thinks of it.
+
+    That hears nothing of the signs of life that a `Hold` gives. So some seconds after Temporal would have given the attempt up
+    without them it cancels us, and will not tell how it ended: then we do.
+    """
+    from temporalio.service import RPCError
+
+    working, is_given_up = asyncio.ensure_future(work), False
+    while not working.done():
+        try:
+            await asyncio.wait([working])
+        except asyncio.CancelledError:
+            is_given_up = True
+    if is_given_up:
+        with contextlib.suppress(RPCError):  # the server that waits looks for it in the store when it hears nothing
+            await handle.complete(working.result())
+    return working.result()

@@ -4,22 +4,18 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from msgspec import Struct
 
 from rota.config import Settings
 from rota.core.errors import Invalid, Unavailable
+from rota.core.silence import Silence
 
 if TYPE_CHECKING:
     from temporalio.client import ActivityHandle, Client
 
 ACTIVITY = "attempt"
-# A worker says this often that it lives; when nothing was heard from it for as long as `SILENCE`, it has lost its attempts.
-BEAT_S = 2.0
-SILENCE = timedelta(seconds=8)
-# It has stopped working on them by then: when no sign of life got through for this long.
-HOLD_S = 6.0
 # Waits in a queue at most this long; then it is given back, and whoever looks for a place says what is in the way.
 PATIENCE = timedelta(seconds=10)
 # An attempt without a time-out of its own.
@@ -28,10 +24,17 @@ LONGEST = timedelta(days=3650)
 GRACE = timedelta(seconds=120)
 RPC = timedelta(seconds=10)
 
-# What an activity answers.
+# What an activity answers; behind the last the worker's name stands.
 DONE, REFUSED, FULL = "done", "refused", "full"
 # How an activity ended otherwise. `silent`: no sign of life; `unstarted`: nobody took it; `forgotten`: Temporal knows of none.
-End = Literal["done", "refused", "full", "silent", "unstarted", "canceled", "failed", "forgotten"]
+How = Literal["done", "refused", "full", "silent", "unstarted", "canceled", "failed", "forgotten", "recalled"]
+
+
+class End(NamedTuple):
+    """How it ended; `worker` is who had no room for it. `recalled`: by us, before anybody could take it."""
+
+    how: How
+    worker: str | None = None
 
 
 class Errand(Struct, frozen=True):
@@ -57,6 +60,8 @@ class Link:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.runner
+        # A worker has lost its attempts when Temporal has heard nothing of them for so long.
+        self.silence = Silence(settings.server.lost_after)
         self._client: Client | None = None
         self._making = asyncio.Lock()
 
@@ -81,7 +86,7 @@ class Link:
             return await client.start_activity(
                 ACTIVITY, args=[errand.run_id, errand.fence], id=errand.id, task_queue=self.queue(errand.labels),
                 result_type=str, schedule_to_start_timeout=PATIENCE, start_to_close_timeout=min(limit, LONGEST),
-                heartbeat_timeout=SILENCE, retry_policy=RetryPolicy(maximum_attempts=1), rpc_timeout=RPC,
+                heartbeat_timeout=self.silence.lost_after, retry_policy=RetryPolicy(maximum_attempts=1), rpc_timeout=RPC,
                 id_reuse_policy=ActivityIDReusePolicy.REJECT_DUPLICATE, id_conflict_policy=ActivityIDConflictPolicy.USE_EXISTING,
             )  # fmt: skip
         except ActivityAlreadyStartedError:
@@ -110,9 +115,10 @@ class Link:
             return _end_of(failure.cause)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return "forgotten"
+                return End("forgotten")
             raise _unavailable(error) from error
-        return answer if answer in (DONE, REFUSED, FULL) else "failed"  # type: ignore[return-value]
+        how, _, worker = answer.partition(" ")
+        return End(how if how in (DONE, REFUSED, FULL) else "failed", worker or None)  # type: ignore[arg-type]
 
     async def _connect(self) -> "Client":
         load_temporal()
@@ -161,7 +167,8 @@ def _end_of(cause: BaseException | None) -> End:
     from temporalio.exceptions import CancelledError, TimeoutError, TimeoutType  # noqa: A004
 
     if isinstance(cause, CancelledError):
-        return "canceled"
+        return End("canceled")
     if isinstance(cause, TimeoutError):
-        return {TimeoutType.HEARTBEAT: "silent", TimeoutType.SCHEDULE_TO_START: "unstarted"}.get(cause.type, "failed")  # type: ignore
-    return "failed"
+        known: dict[Any, How] = {TimeoutType.HEARTBEAT: "silent", TimeoutType.SCHEDULE_TO_START: "unstarted"}
+        return End(known.get(cause.type, "failed"))
+    return End("failed")
