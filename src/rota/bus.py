@@ -10,6 +10,8 @@ from msgspec import Struct
 LoopName = Literal["scheduler", "dispatcher", "settler", "supervisor", "rescuer", "expirer", "pruner", "notifier", "membership"]
 # For other servers alone, not for watchers: the files of a run that is pruned are wherever it was carried out.
 LOG_GONE = "log.gone"
+# The same of one that somebody wants to read, or to go on with.
+LOG_WANTED = "log.wanted"
 # There is something for the command that works on a run, wherever that is.
 MESSAGE = "run.message"
 # Whatever still works on a run is to end: it is over.

@@ -6,10 +6,13 @@ from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
+from tests.factories import make_new_run, make_task, spec
 
 from rota.bus import LOG_GONE, Bus, LoopName, Watcher
 from rota.core.policy import Policy
@@ -35,8 +38,6 @@ from rota.store.database import Database, open_beside, open_postgres
 from rota.store.leadership import Lead
 from rota.store.nodes import Node
 from rota.vitals import Vitals
-from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
-from tests.factories import make_new_run, make_task, spec
 
 pytestmark = pytest.mark.e2e
 
@@ -94,7 +95,10 @@ class Server:
         self.membership = Membership(self.engine, self.seat, self.beside, settler, duties)
         self.called: list[str] = []
         self.gone: list[LogName] = []
-        self.relay = Relay(self.engine, self.beside, self.called.append, self.gone.append)
+        self.relay = Relay(self.engine, self.beside, self.called.append, {LOG_GONE: self._hear_gone})
+
+    def _hear_gone(self, data: dict[str, Any]) -> None:
+        self.gone.append(msgspec.convert(data["name"], LogName))
 
     async def _abandon(self) -> None:
         self.abandoned += 1

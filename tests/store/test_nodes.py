@@ -70,8 +70,8 @@ def test_runs_are_left_when_their_node_is_gone(c: Connection) -> None:
 def test_a_run_remembers_the_name_of_the_node_that_had_it(c: Connection) -> None:
     run = add_run(c, add_task(c))
     admission.claim_direct(c, [run.id], "1", NOON, node="machine")
-    assert nodes.find_node_of(c, run.id) == "machine"
-    assert nodes.find_node_of(c, add_running(c, add_task(c, name="alone")).id) is None
+    alone = add_running(c, add_task(c, name="alone"))
+    assert nodes.find_nodes_of(c, [run.id, alone.id]) == {run.id: "machine"}
 
 
 def test_what_is_another_on_another_node_has_a_name() -> None:

@@ -42,6 +42,10 @@ class Blobs(ABC):
     when the call that brought them returns. Another object under the same key takes the place of the one before.
     """
 
+    def find_gap(self) -> str | None:
+        """Why an object may be there for some of those who need it and not for others; None where all have all."""
+        return None
+
     @abstractmethod
     async def presign_post(self, key: str, most_bytes: int, base_url: str) -> Upload:
         """Lets a client upload up to so many bytes under exactly that key within an hour.
@@ -59,7 +63,8 @@ class Blobs(ABC):
 
     @abstractmethod
     async def get(self, key: str, first: int = 0, last: int | None = None) -> Content:
-        """Its bytes from `first` to `last`, both counted. Raises NotFound, and Invalid where the object has no such bytes."""
+        """Its bytes from `first` to `last`, both counted. Raises NotFound, Conflict where another machine may have it, and
+        Invalid where the object has no such bytes."""
 
     @abstractmethod
     async def put(self, key: str, data: bytes) -> None: ...

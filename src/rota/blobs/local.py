@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from rota.blobs.base import PIECE_BYTES, Blobs, Content, Held, Upload, check_key
 from rota.blobs.incoming import FOLDER, Incoming
 from rota.blobs.signing import Policy, Signer
 from rota.clock import Clock
-from rota.core.errors import NotFound, Unavailable
+from rota.core.errors import Conflict, NotFound, Unavailable
 from rota.store import settings
 from rota.store.database import Database
 
@@ -22,12 +22,16 @@ from rota.store.database import Database
 PREFIX = "/blobs"
 KEY_SETTING = "blobs_key"
 KEY_BYTES = 48
+GAP = 'artifacts are kept in a folder of each machine that no other can reach; set [blobs] kind = "s3" on all of them'
 
 
 class LocalBlobs(Blobs):
     """One file an object, named by the hash of its key: no key can lead anywhere else.
 
     The key that signs is made once, for the life of the database. `min_free`: bytes of the disk that stay free.
+
+    is_shared  whether other machines serve, or carry out, the same runs: this folder is not theirs
+    takes      whether what is put here is found again: on a machine that others do not ask, it is not
     """
 
     def __init__(self, folder: Path, database: Database, clock: Clock, min_free: int = 0) -> None:
@@ -36,6 +40,11 @@ class LocalBlobs(Blobs):
         self._database = database
         self._clock = clock
         self._signer: Signer | None = None
+        self.is_shared: Callable[[], bool] = lambda: False
+        self.takes = True
+
+    def find_gap(self) -> str | None:
+        return GAP if self.is_shared() else None
 
     async def signer(self) -> Signer:
         if self._signer is None:
@@ -54,12 +63,14 @@ class LocalBlobs(Blobs):
         try:
             return Held((await asyncio.to_thread(self._place(key).stat)).st_size)
         except FileNotFoundError:
+            self._check_gap()
             return None
 
     async def get(self, key: str, first: int = 0, last: int | None = None) -> Content:
         try:
             file = await asyncio.to_thread(open, self._place(key), "rb", 0)
         except FileNotFoundError:
+            self._check_gap()
             raise NotFound("there is no such object") from None
         try:
             whole = file.seek(0, 2)
@@ -71,6 +82,8 @@ class LocalBlobs(Blobs):
         return Content(size, whole, _pieces(file, size))
 
     async def put(self, key: str, data: bytes) -> None:
+        if not self.takes:
+            raise Conflict(GAP)
         await asyncio.to_thread(self._write, key, data)
 
     async def tag(self, key: str, days: int) -> None:
@@ -87,6 +100,10 @@ class LocalBlobs(Blobs):
         """Where a form's file goes. Blocks. Raises StorageRefused for a form that is not ours or allows nothing more."""
         policy: Policy = signer.read_form(fields)
         return self._begin(policy.key, policy.most)
+
+    def _check_gap(self) -> None:
+        if self.is_shared():
+            raise Conflict(f"this machine does not have the object: {GAP}")
 
     def _place(self, key: str) -> Path:
         name = hashlib.sha256(check_key(key).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Something that is to be told to somebody outside: how often it is tried, and what an answer means."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -8,8 +8,8 @@ from msgspec import Struct
 
 # What a delivery's body says of a run; the address, and the target, of a mail to somebody whom a task names.
 NOTE, MAIL = "note", "mail"
-# What a form has written, or what reads the rest of it, which may take long: in a thread of its own, after the transaction.
-Body = bytes | Callable[[], bytes]
+# What a form has written, or what reads the rest of it, which may take long: after the transaction.
+Body = bytes | Callable[[], Awaitable[bytes]]
 DeliveryStatus = Literal["waiting", "delivered", "failed", "merged", "dropped"]
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0

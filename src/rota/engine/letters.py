@@ -1,7 +1,7 @@
 """Writes what a delivery says, when it is sent: words for people, a body for programs, and where it goes."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,13 +10,13 @@ from msgspec import Struct
 from rota.config import Notifier
 from rota.config.settings import PosthogPush
 from rota.core.delivery import MAIL, NOTE, Delivery
-from rota.core.errors import NotFound
+from rota.core.errors import NotFound, RotaError
 from rota.core.message import WITH_TAIL, Message, compose, fill, shorten
 from rota.core.notification import SEVERITIES, Note
 from rota.core.run import Run
 from rota.core.ulid import to_ulid
 from rota.engine.mailtext import write_mail
-from rota.logs import LogName, RunLogs
+from rota.logs import LogReader
 from rota.senders import ENDPOINTS, Endpoint, Parcel, devices
 from rota.store.pushing import DEVICE, WAY
 
@@ -24,6 +24,8 @@ TAIL = 3
 # Among the last lines may be some of our own, about the run.
 LOOK_BACK = 12
 ShowRun = Callable[[Run, str], Any]
+# The log of a run, with its task's name. Raises Conflict where it cannot be had, and Unavailable.
+OpenLog = Callable[[Run, str], Awaitable[LogReader]]
 
 
 class Speaker(Struct, frozen=True):
@@ -47,12 +49,12 @@ class Letters:
 
     def __init__(
         self,
-        logs: RunLogs,
+        open_log: OpenLog,
         notifiers: Iterable[Notifier] = (),
         speaker: Speaker = ROTA,
         show_run: ShowRun = show_run,
     ) -> None:
-        self._logs = logs
+        self._open_log = open_log
         self._speaker = speaker
         self._show_run = show_run
         self.use(notifiers)
@@ -80,12 +82,12 @@ class Letters:
         """What a mail to somebody whom the task names says."""
         note = msgspec.convert(delivery.body[NOTE], Note)
         name: str = delivery.body["log"]
-        reader = self._logs.reader(LogName(name, note.run.created_at, note.run.id))
+        reader = await self._open_log(note.run, name)
         return await asyncio.to_thread(write_mail, note, reader, self._link(note, name))
 
     async def parcel(self, delivery: Delivery, endpoint: Endpoint) -> Parcel:
         note = msgspec.convert(delivery.body[NOTE], Note)
-        tail = await asyncio.to_thread(self._tail, note) if note.kind in WITH_TAIL else []
+        tail = await self._read_tail(note) if note.kind in WITH_TAIL else []
         url = self._link(note, note.task)
         message = compose(note, tail, url)
         notifier = self._notifiers.get(delivery.address["notifier"])
@@ -127,10 +129,18 @@ class Letters:
             }
         )
 
-    def _tail(self, note: Note) -> list[str]:
-        """The last lines that the run has printed; secrets are masked in the log itself."""
-        reader = self._logs.reader(LogName(note.task, note.run.created_at, note.run.id))
-        start = -LOOK_BACK if note.log_end is None else max(0, note.log_end - LOOK_BACK)
-        lines = reader.page(start, LOOK_BACK).lines
-        own = [line.plain for line in lines if line.stream != "system" and (note.log_end is None or line.n < note.log_end)]
-        return own[-TAIL:]
+    async def _read_tail(self, note: Note) -> list[str]:
+        """The last lines that the run has printed; secrets are masked in the log itself. None of a log that is out of reach: the
+        news is what counts."""
+        try:
+            reader = await self._open_log(note.run, note.task)
+        except RotaError:
+            return []
+        return await asyncio.to_thread(_tail, reader, note)
+
+
+def _tail(reader: LogReader, note: Note) -> list[str]:
+    start = -LOOK_BACK if note.log_end is None else max(0, note.log_end - LOOK_BACK)
+    lines = reader.page(start, LOOK_BACK).lines
+    own = [line.plain for line in lines if line.stream != "system" and (note.log_end is None or line.n < note.log_end)]
+    return own[-TAIL:]

@@ -237,7 +237,7 @@ class Notifier:
         if mail is not None:
             parcel = Parcel(id=delivery.id, title=mail.headline, text=mail.text, body=b"")
         elif body is not None:
-            written = body if isinstance(body, bytes) else await asyncio.to_thread(body)
+            written = body if isinstance(body, bytes) else await body()
             parcel = Parcel(id=delivery.id, title="", text="", body=written)
         else:
             parcel = await self._letters.parcel(delivery, endpoint)

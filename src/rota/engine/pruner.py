@@ -14,6 +14,7 @@ from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.engine.objects import sweep_objects
 from rota.logs import LogName, RunLogs
+from rota.runners.copies.keeping import keep_logs
 from rota.store import audit, deletion, events, gonelogs, idempotency, retention, revisions, revocations, runsecrets, tasks
 from rota.store.database import Connection
 from rota.store.deletion import UNDO
@@ -25,16 +26,25 @@ SWEEP = timedelta(seconds=2)
 BATCH = 500
 # Few at a time: after each handful the size is reckoned anew.
 AT_ONCE = 20
+# How long the log of an ended run stays in the database where there is a bucket for it.
+KEEP_LOGS_EVERY = timedelta(minutes=1)
 KEEP_KEYS = timedelta(hours=24)
 KEEP_EVENTS = timedelta(days=30)
 KEEP_AUDIT = timedelta(days=365)
 KEEP_SLOTS = timedelta(days=400)
+# Tasks that were removed, once their last run is gone.
+KEEP_REMOVED = timedelta(days=30)
+# Of which one transaction deletes so many: others wait for it.
+SLOTS_AT_ONCE, TASKS_AT_ONCE = 5000, 100
 KEEP_GONE = timedelta(days=90)
 
 
 class Pruner:
     """Each pass purges deletions that nobody undid; each hour it prunes by count and age per task, then by the total size of
-    logs. The stricter rule wins."""
+    logs. The stricter rule wins.
+
+    keeps_logs  logs that several servers share go into the store of objects when they are over
+    """
 
     name: LoopName = "pruner"
 
@@ -43,7 +53,8 @@ class Pruner:
         self._logs = logs
         self._max_log_bytes = max_log_bytes
         self._blobs = blobs
-        self._rules_at = engine.clock.now()
+        self._rules_at = self._keep_at = engine.clock.now()
+        self.keeps_logs = False
 
     async def boot(self) -> None:
         """What was deleted before this server started is not brought back any more."""
@@ -55,7 +66,20 @@ class Pruner:
         counts = {} if now < self._rules_at <= now + PERIOD else await self._apply_rules(now)
         deleted_at = await self._engine.database.read(deletion.first_deleted)
         next_at = self._rules_at if deleted_at is None else min(self._rules_at, max(deleted_at + UNDO, now + SWEEP))
+        # Ends of runs here wake this loop then; of those on other nodes nobody tells it.
+        self._engine.has_doomed = await self._engine.database.read(deletion.goes_on)
+        if self._engine.has_doomed and self._engine.has_others:
+            next_at = min(next_at, now + SWEEP)
+        if self.keeps_logs:
+            counts["kept"] = await self._keep_logs(now)
+            next_at = min(next_at, self._keep_at)
         return Tick({"purged": purged, **counts}, next_at=next_at)
+
+    async def _keep_logs(self, now: datetime) -> int:
+        if self._blobs is None or now < self._keep_at:
+            return 0
+        self._keep_at = now + KEEP_LOGS_EVERY
+        return await keep_logs(self._engine.database, self._blobs, self._engine.write_led)
 
     async def _purge(self, before: datetime) -> int:
         purged = 0
@@ -74,7 +98,8 @@ class Pruner:
         by_size = await self._prune_to_size()
         await engine.write_led(lambda c: idempotency.prune_keys(c, now - KEEP_KEYS))
         await engine.write_led(lambda c: events.prune_events(c, now - KEEP_EVENTS))
-        await engine.write_led(lambda c: retention.prune_slots(c, now - KEEP_SLOTS))
+        await self._prune_slots(now - KEEP_SLOTS)
+        await self._prune_tasks(now - KEEP_REMOVED)
         await engine.write_led(lambda c: gonelogs.prune_gone(c, now - KEEP_GONE))
         await engine.write_led(runsecrets.forget_ended)
         await engine.write_led(lambda c: revocations.prune_revocations(c, now))
@@ -84,12 +109,26 @@ class Pruner:
         objects = {"objects": await sweep_objects(engine, self._blobs)} if self._blobs is not None else {}
         return {"by_rule": by_rule, "by_size": by_size, **objects}
 
+    async def _prune_slots(self, before: datetime) -> None:
+        engine, after = self._engine, ""
+        while page := await engine.database.read(partial(retention.list_task_ids, after=after, limit=TASKS_AT_ONCE)):
+            prune = partial(retention.prune_slots, task_ids=page, before=before, limit=SLOTS_AT_ONCE)
+            while await engine.write_led(prune) == SLOTS_AT_ONCE:
+                continue
+            after = page[-1]
+
+    async def _prune_tasks(self, before: datetime) -> None:
+        prune = partial(retention.prune_tasks, before=before, limit=TASKS_AT_ONCE)
+        while await self._engine.write_led(prune) == TASKS_AT_ONCE:
+            continue
+
     async def _tasks(self) -> AsyncIterator[Task]:
-        after: str | None = None
-        while page := await self._engine.database.read(partial(tasks.list_tasks, everyone=True, after=after, limit=BATCH)):
-            for task in page:
+        """Removed ones too: their runs are still there."""
+        read, after = self._engine.database.read, ""
+        while page := await read(partial(retention.list_task_ids, after=after, limit=BATCH)):
+            for task in (await read(partial(tasks.get_tasks, ids=page))).values():
                 yield task
-            after = page[-1].id
+            after = page[-1]
 
     async def _prune_task(self, task: Task) -> int:
         policy, now, pruned = task.spec.policy, self._engine.clock.now(), 0

@@ -13,7 +13,7 @@ from rota.logs.disk import Shortage, find_shortage
 from rota.logs.index import Stream
 from rota.logs.name import LogName, LogPaths, run_id_of
 from rota.logs.reader import LogReader
-from rota.logs.segment import open_segment
+from rota.logs.segment import has_log, open_segment
 from rota.logs.writer import LogWriter
 
 
@@ -77,6 +77,14 @@ class RunLogs:
 
     def paths(self, name: LogName) -> LogPaths:
         return LogPaths.of(self._root, name)
+
+    def is_written(self, name: LogName) -> bool:
+        """Whether a writer of it is open here."""
+        return LogPaths.of(self._root, name).data_text in self._live
+
+    def is_here(self, name: LogName) -> bool:
+        """Whether there is any file of it, written here or copied."""
+        return has_log(LogPaths.of(self._root, name))
 
     def begin_copy(self, name: LogName) -> LogCopy:
         """For the log of a run that another machine writes. Until `end_copy` readers know that more may come."""

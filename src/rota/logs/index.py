@@ -68,6 +68,13 @@ def find_header(fd: int) -> Header | None:
     return Header(_HEADER.unpack(fixed)[1], block[_FLAGS_AT])
 
 
+def read_first_line(block: bytes) -> int | None:
+    """The number that the first block of an index says, or None if that is no header."""
+    fixed = block[: _HEADER.size]
+    is_header = len(block) >= RECORD_BYTES and block.startswith(_MAGIC)
+    return _HEADER.unpack(fixed)[1] if is_header else None
+
+
 def count_records(fd: int) -> int:
     """Whole records after the header; a torn last one does not count."""
     return max(0, os.fstat(fd).st_size // RECORD_BYTES - 1)

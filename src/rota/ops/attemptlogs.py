@@ -10,10 +10,12 @@ from msgspec import Struct, field, structs
 
 from rota.core.actor import Actor
 from rota.core.occurrence import Occurrence
-from rota.logs import LONGEST_PAGE_BYTES, LiveRegion, LogLine, LogName, LogPage, LogReader, Stream
+from rota.core.run import Run
+from rota.logs import LONGEST_PAGE_BYTES, LiveRegion, LogLine, LogPage, LogReader, Stream
 from rota.logs.follow import PAGE_BYTES, PAGE_LINES
 from rota.ops import occurrences
 from rota.ops.context import Rota
+from rota.ops.openlogs import catch_up, open_log
 from rota.ops.runlogs import wait_for_growth
 from rota.store import occurrences as stored
 from rota.store.database import Connection
@@ -75,19 +77,17 @@ async def follow_attempt(
 
     Raises NotFound, at once.
     """
-    reader, part, occurrence = await _open(rota, actor, occurrence_id, task)
-    return _follow(rota, reader, part, occurrence, from_line, most)
+    reader, part, shown = await _open(rota, actor, occurrence_id, task)
+    return _follow(rota, reader, part, shown, from_line, most)
 
 
-async def _open(rota: Rota, actor: Actor, occurrence_id: str, task: str | None) -> tuple[LogReader, Part, Occurrence]:
+async def _open(rota: Rota, actor: Actor, occurrence_id: str, task: str | None) -> tuple[LogReader, Part, occurrences.Shown]:
     def read(c: Connection) -> tuple[occurrences.Shown, Part]:
         shown = occurrences.find(c, actor, occurrence_id, task)
         return shown, _part(c, shown.occurrence)
 
     shown, part = await rota.database.read(read)
-    run = shown.occurrence.run
-    await rota.fetch_log(run, shown.task_name)
-    return rota.logs.reader(LogName(shown.task_name, run.created_at, run.id)), part, shown.occurrence
+    return await open_log(rota, shown.occurrence.run, shown.task_name), part, shown
 
 
 def _part(c: Connection, occurrence: Occurrence) -> Part:
@@ -116,14 +116,17 @@ async def _pieces(pieces: Iterator[bytes]) -> AsyncGenerator[bytes]:
 
 
 async def _follow(
-    rota: Rota, reader: LogReader, part: Part, occurrence: Occurrence, from_line: int, most: int
+    rota: Rota, reader: LogReader, part: Part, shown: occurrences.Shown, from_line: int, most: int
 ) -> AsyncIterator[Progress]:
     position: int | None = None
-    run_id, regions = occurrence.run.id, _Regions()
+    occurrence, regions = shown.occurrence, _Regions()
+    run_id = occurrence.run.id
     with rota.growth.following(run_id) if rota.growth else nullcontext() as growth:
         while True:
             # Asked before the page is read: what was written before the end is then in that page or an earlier one.
-            part = await rota.database.read(partial(_look_again, occurrence_id=occurrence.id, before=part))
+            part, run = await rota.database.read(partial(_look_again, occurrence_id=occurrence.id, before=part))
+            if part.is_over and run is not None:
+                await catch_up(rota, run, shown.task_name)
             if position is None:
                 told, position = _begin(_page(reader, part, 0, 0), from_line, most)
                 if told is not None:
@@ -149,7 +152,7 @@ def _begin(page: LogPage, from_line: int, most: int) -> tuple[Progress | None, i
     return (Progress([], page.first_available, wanted - 1, start - wanted) if start > wanted else None), start
 
 
-def _look_again(c: Connection, occurrence_id: str, before: Part) -> Part:
-    """One that was deleted meanwhile has nothing more to tell."""
+def _look_again(c: Connection, occurrence_id: str, before: Part) -> tuple[Part, Run | None]:
+    """With its run. One that was deleted meanwhile has nothing more to tell."""
     found = stored.find_occurrence(c, occurrence_id)
-    return _part(c, found) if found else before._replace(is_over=True)
+    return (_part(c, found), found.run) if found else (before._replace(is_over=True), None)

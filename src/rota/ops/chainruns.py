@@ -1,8 +1,7 @@
 """Runs of chains as those see them who started them: with what they were called then, what they said, and who is told."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -11,8 +10,8 @@ from rota.core.agent import journal
 from rota.core.errors import NotFound
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.logs import LogName, LogReader, RunLogs
-from rota.ops import deletion
+from rota.logs import LogReader
+from rota.ops import deletion, openlogs
 from rota.ops.chains import is_chain
 from rota.ops.context import Rota
 from rota.store import outbox, revisions, runs, tasks
@@ -34,13 +33,14 @@ class ChainRun(Struct, frozen=True):
 async def list_runs(rota: Rota, actor: Actor) -> list[ChainRun]:
     """All of the actor's own, newest first: as many queries for a thousand as for one."""
     found = await rota.database.read(lambda c: _look_up(c, runs.list_shared_runs(c, actor.id)))
-    return await asyncio.to_thread(lambda: [_told(rota.logs, *each) for each in found])
+    readers = await openlogs.open_logs(rota, [(run, task.name) for run, task, _ in found])
+    return await asyncio.to_thread(lambda: [_told(reader, each) for reader, each in zip(readers, found, strict=True)])
 
 
 async def get_run(rota: Rota, actor: Actor, run_id: str) -> ChainRun:
     """One of the actor's own: who has every right sees no more here. Raises NotFound."""
     found = await rota.database.read(lambda c: _get(c, actor, run_id))
-    return await asyncio.to_thread(_told, rota.logs, *found)
+    return await _tell(rota, found)
 
 
 async def delete_run(rota: Rota, actor: Actor, run_id: str) -> ChainRun:
@@ -50,11 +50,11 @@ async def delete_run(rota: Rota, actor: Actor, run_id: str) -> ChainRun:
     return found
 
 
-def reading(c: Connection, logs: RunLogs, run_id: str) -> Callable[[], ChainRun] | None:
+def reading(c: Connection, rota: Rota, run_id: str) -> Callable[[], Awaitable[ChainRun]] | None:
     """A run as it stands in this transaction; what it has said is read when this is called. None for one that was deleted."""
     run = runs.find_shown_run(c, run_id)
     found = _look_up(c, [run]) if run else []
-    return partial(_told, logs, *found[0]) if found else None
+    return (lambda: _tell(rota, found[0])) if found else None
 
 
 Found = tuple[Run, Task, str | None]
@@ -77,8 +77,13 @@ def _look_up(c: Connection, wanted: Sequence[Run]) -> list[Found]:
     return [(run, task, urls.get(run.id)) for (run, _), task in zip(begun, before, strict=True)]
 
 
-def _told(logs: RunLogs, run: Run, task: Task, callback: str | None) -> ChainRun:
-    reader = logs.reader(LogName(task.name, run.created_at, run.id))
+async def _tell(rota: Rota, found: Found) -> ChainRun:
+    reader = await openlogs.open_log(rota, found[0], found[1].name)
+    return await asyncio.to_thread(_told, reader, found)
+
+
+def _told(reader: LogReader, found: Found) -> ChainRun:
+    run, task, callback = found
     return ChainRun(run, task, callback, list(journal.decode(_entries(reader))))
 
 

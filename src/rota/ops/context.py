@@ -1,7 +1,7 @@
 """What every operation is given."""
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -12,13 +12,14 @@ from rota.bus import Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Settings, load
 from rota.config.origin import Origin
-from rota.core.errors import Unavailable
+from rota.core.errors import RotaError, Unavailable
 from rota.core.notification import Rules
+from rota.core.policy import LogLimit
 from rota.core.run import Run
 from rota.core.schedule import Schedule, compile_schedule
 from rota.core.task import Task
 from rota.ids import Ids
-from rota.logs import Growth, LiveRegion, RunLogs
+from rota.logs import Growth, LiveRegion, RunLogs, Stream
 from rota.modules.catalogue import Catalogue
 from rota.ops.door import Door
 from rota.ops.machine import Machine
@@ -44,9 +45,14 @@ def nobody_to_tell(_run_id: str, _line: bytes) -> bool:
     return False
 
 
-async def nothing_to_fetch(_run: Run, _task_name: str) -> bool:
-    """Stands where no worker elsewhere writes logs."""
-    return False
+async def all_is_here(_wanted: Sequence[tuple[Run, str]]) -> dict[str, RotaError]:
+    """Stands where nobody else writes logs."""
+    return {}
+
+
+# To the log of a run, with its task's name and limit: lines of a stream, with their time in Unix milliseconds. Raises Conflict
+# where another machine writes it, and Unavailable.
+AppendLog = Callable[[Run, str, LogLimit, Stream, bytes, int], Awaitable[None]]
 
 
 class VariableFiles(Struct, frozen=True):
@@ -75,6 +81,9 @@ class LogGrowth(Protocol):
     def notify(self, run_id: str) -> None:
         """The log of a run has grown, or something else has changed that its followers are to see."""
 
+    def wake(self, run_id: str) -> None:
+        """There is more to read of a log that is not written here."""
+
     def regions(self, run_id: str) -> list[LiveRegion]:
         """What the run draws at this moment, and may still draw over: not in its log yet."""
 
@@ -87,7 +96,8 @@ class Rota(Struct, kw_only=True):
 
     blobs   the objects of artifacts
     growth  tells followers that a log has grown; None where no run is carried out
-    fetch_log  brings here what workers elsewhere have written into the log of a run, before that is read; False if none has
+    bring_logs  brings here what other machines have written into logs, of runs with their tasks' names; answers, by run, why not
+    append_log  adds whole lines to the log of a run that no process of ours writes; None: to the files here
     halt    ends what still works here on a run that is over, or another's by now
     deliver gives a line to what works here on a run; False where that takes none
     rules   who is told of what
@@ -114,7 +124,8 @@ class Rota(Struct, kw_only=True):
     default_timezone: str = "UTC"
     rules: Rules = Rules()
     growth: LogGrowth | None = None
-    fetch_log: Callable[[Run, str], Awaitable[bool]] = nothing_to_fetch
+    bring_logs: Callable[[Sequence[tuple[Run, str]]], Awaitable[dict[str, RotaError]]] = all_is_here
+    append_log: AppendLog | None = None
     halt: Callable[[str], object] = nothing_to_halt
     deliver: Callable[[str, bytes], bool] = nobody_to_tell
     reload: Callable[[], Awaitable[dict[str, Any]]] = no_reload

@@ -42,7 +42,9 @@ async def check_readiness(rota: Rota) -> Readiness:
         reasons["store"] = f"it did not answer within {PROBE_S:.0f} seconds"
     except RotaError as error:
         reasons["store"] = error.message
-    return Readiness(ready=not reasons, reasons=reasons, notes=dict(rota.vitals.notes))
+    gap = rota.blobs.find_gap()
+    notes = rota.vitals.notes | ({"blobs": gap} if gap else {})
+    return Readiness(ready=not reasons, reasons=reasons, notes=notes)
 
 
 async def read_load(rota: Rota) -> Load:

@@ -9,9 +9,10 @@ from msgspec import Struct, structs
 from rota.core.actor import Actor
 from rota.core.errors import Invalid, NotFound
 from rota.core.occurrence import Occurrence
+from rota.core.run import Run
 from rota.core.task import Task
-from rota.logs import LogLine, LogName, LogReader, Pattern
-from rota.ops import access, occurrences
+from rota.logs import LogLine, LogReader, Pattern
+from rota.ops import access, occurrences, openlogs
 from rota.ops.context import Rota
 from rota.store import occurrences as stored
 from rota.store.database import Connection
@@ -56,8 +57,18 @@ class SearchPage(Struct, frozen=True):
     scanned_runs: int
 
 
+class _Place(NamedTuple):
+    """Where the log of one attempt is: lines `first` up to but not including `end` of its run's."""
+
+    id: str
+    run: Run
+    task_name: str
+    first: int
+    end: int | None
+
+
 class _Part(NamedTuple):
-    """The log of one attempt: lines `first` up to but not including `end` of its run's."""
+    """The same, to be read."""
 
     id: str
     reader: LogReader
@@ -83,7 +94,9 @@ async def search_logs(
     Raises NotFound, and Invalid at `q` for an empty, bad or hopeless pattern.
     """
     wanted = await asyncio.to_thread(Pattern, pattern, regex=regex, case=case)
-    parts = await rota.database.read(lambda c: _list_parts(c, rota, actor, task, run_id, after))
+    places = await rota.database.read(lambda c: _list_places(c, actor, task, run_id, after))
+    readers = await openlogs.open_logs(rota, [(place.run, place.task_name) for place in places])
+    parts = [_Part(place.id, reader, place.first, place.end) for place, reader in zip(places, readers, strict=True)]
     until = rota.clock.monotonic() + BUDGET_S
     return await asyncio.to_thread(_search, parts, wanted, limit, after, lambda: rota.clock.monotonic() >= until)
 
@@ -96,12 +109,13 @@ async def get_line_history(
     Raises NotFound, also for a line that is not there (any more).
     """
 
-    def read(c: Connection) -> _Part:
+    def read(c: Connection) -> _Place:
         shown = occurrences.find(c, actor, occurrence_id, task)
-        return _part(c, rota, shown.task_name, shown.occurrence)
+        return _place(c, shown.task_name, shown.occurrence)
 
-    part = await rota.database.read(read)
-    return await asyncio.to_thread(_frames, part, line)
+    place = await rota.database.read(read)
+    reader = await openlogs.open_log(rota, place.run, place.task_name)
+    return await asyncio.to_thread(_frames, _Part(place.id, reader, place.first, place.end), line)
 
 
 def _frames(part: _Part, line: int) -> list[list[str]]:
@@ -112,12 +126,12 @@ def _frames(part: _Part, line: int) -> list[list[str]]:
     return part.reader.frames(at)
 
 
-def _list_parts(c: Connection, rota: Rota, actor: Actor, task: str, run_id: str | None, after: SearchPlace | None) -> list[_Part]:
+def _list_places(c: Connection, actor: Actor, task: str, run_id: str | None, after: SearchPlace | None) -> list[_Place]:
     """One more than a call looks at, if there are as many."""
     found = access.get_task(c, actor, task)
     if run_id is not None:
-        return [_part(c, rota, found.name, occurrences.find(c, actor, run_id, found.name).occurrence)]
-    return [_part(c, rota, found.name, each) for each in _list_occurrences(c, found, after)]
+        return [_place(c, found.name, occurrences.find(c, actor, run_id, found.name).occurrence)]
+    return [_place(c, found.name, each) for each in _list_occurrences(c, found, after)]
 
 
 def _list_occurrences(c: Connection, task: Task, after: SearchPlace | None) -> Sequence[Occurrence]:
@@ -126,9 +140,8 @@ def _list_occurrences(c: Connection, task: Task, after: SearchPlace | None) -> S
     return stored.list_occurrences(c, wanted, Order(), MOST_RUNS + 1)
 
 
-def _part(c: Connection, rota: Rota, task_name: str, occurrence: Occurrence) -> _Part:
-    run = occurrence.run
-    return _Part(occurrence.id, rota.logs.reader(LogName(task_name, run.created_at, run.id)), *stored.find_lines(c, occurrence))
+def _place(c: Connection, task_name: str, occurrence: Occurrence) -> _Place:
+    return _Place(occurrence.id, occurrence.run, task_name, *stored.find_lines(c, occurrence))
 
 
 def _search(

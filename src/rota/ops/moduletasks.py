@@ -11,7 +11,8 @@ from rota.core.errors import Forbidden, NotFound
 from rota.core.run import Run
 from rota.core.schedule import occurrences
 from rota.core.task import Task
-from rota.logs import LogName, LogReader
+from rota.logs import LogReader
+from rota.ops import openlogs
 from rota.ops.context import Rota
 from rota.store import latest, modulestate, numbered, tasks, users
 from rota.store.database import Connection
@@ -81,7 +82,7 @@ async def open_log(rota: Rota, actor: Actor, number: int) -> LogReader | None:
         return tasks.get_task(c, found.task_id), latest.find_latest(c, found.task_id).run
 
     task, run = await rota.database.read(read)
-    return None if run is None else rota.logs.reader(LogName(task.name, run.created_at, run.id))
+    return None if run is None else await openlogs.open_log(rota, run, task.name)
 
 
 def find(c: Connection, actor: Actor, number: int, reach: Reach) -> Numbered:

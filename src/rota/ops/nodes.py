@@ -7,8 +7,6 @@ from msgspec.structs import replace
 
 from rota import __version__
 from rota.core.actor import Actor
-from rota.core.errors import Conflict
-from rota.core.run import Run
 from rota.ops.context import Rota
 from rota.store import admission, leadership, migrate, nodes
 from rota.store.database import Connection
@@ -67,16 +65,6 @@ async def list_nodes(rota: Rota, actor: Actor) -> NodeList:
     """By name; one where a server has its database to itself. Raises Forbidden without `system.root`."""
     actor.require("system.root")
     return await rota.database.read(lambda c: _list(c, rota))
-
-
-def find_log_elsewhere(c: Connection, rota: Rota, run: Run) -> Conflict | None:
-    """What to tell who asks for the log of a run that another node has carried out."""
-    name = nodes.find_node_of(c, run.id) if rota.here is not None else None
-    if rota.here is None or name in (None, rota.here.name):
-        return None
-    address = next((seen.node.address for seen in nodes.list_nodes(c) if seen.node.name == name), None)
-    where = f"ask that one, at {address}" if address else "it is not there now"
-    return Conflict(f"the log of this run is on the node {name}", hint=where)
 
 
 def _list(c: Connection, rota: Rota) -> NodeList:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rota.bus import Watcher
+from rota.bus import MESSAGE, Watcher
 from rota.core.errors import Conflict, NotFound
 from rota.core.projectentry import (
     AWAITING_INPUT,
@@ -30,13 +30,14 @@ from rota.core.projectrun import ProjectRun, inactivity_s
 from rota.core.push import Happening, Kind
 from rota.core.run import Run
 from rota.core.task import Task
-from rota.logs import LogLine, LogName, LogReader
+from rota.core.work import Project
+from rota.logs import LogLine, LogReader
 from rota.logs.follow import PAGE_BYTES, PAGE_LINES
-from rota.ops import outside
+from rota.ops import openlogs, outside
 from rota.ops.context import Rota
 from rota.ops.projectruns import Found, Place, find, tell_followers
 from rota.ops.runlogs import wait_for_growth
-from rota.store import projectruns, projecttasks, pushing, tasks
+from rota.store import nodes, projectruns, projecttasks, pushing, runmessages, tasks
 from rota.store.database import Connection
 
 MOST_ANCESTORS = 10
@@ -114,7 +115,7 @@ async def append_entries(rota: Rota, place: Place, entries: Sequence[Entry]) -> 
     They are written when this returns. Raises NotFound, and Unavailable if the disk does not take them.
     """
     found = await rota.database.read(lambda c: find(c, place))
-    _append(rota, found, [entry for entry in entries if is_kept(entry)])
+    await _append(rota, found, [entry for entry in entries if is_kept(entry)])
     now = rota.clock.now()
 
     def write(c: Connection) -> tuple[ProjectRun, int]:
@@ -141,23 +142,38 @@ async def send_command(rota: Rota, place: Place, method: str, params: dict[str, 
     if run.run.state != "running":
         raise Conflict("the run is over" if run.is_over else "nobody has begun with this run yet")
     entry = notification(f"_posthog/{method}", {"sessionId": run.id, **params}, now)
-    if run.is_here and not rota.deliver(run.id, _line(entry)):
+    goes_away = run.is_here and not rota.deliver(run.id, _line(entry))
+    if goes_away and not await rota.database.read(lambda c: _takes_commands_elsewhere(c, rota, found)):
         raise Conflict("what works on this run takes no commands")
-    _append(rota, found, [entry])
+    if not goes_away:
+        await _append(rota, found, [entry])
 
     def write(c: Connection) -> None:
         again = find(c, place, for_update=True)
+        if goes_away:
+            runmessages.insert_message(c, run.id, _line(entry).decode())
         if not again.run.is_over and method == USER_MESSAGE:
             _heard(c, rota, place, again, False, now)
 
     await rota.database.write(write)
+    if goes_away:
+        rota.bus.tell_others(MESSAGE, {"run_id": run.id})
     tell_followers(rota, place.run_id)
+
+
+def _takes_commands_elsewhere(c: Connection, rota: Rota, found: Found) -> bool:
+    """Whether a command works on it on another machine, which writes what it is told into its log itself."""
+    work, here = found.task.spec.executor, rota.here
+    if here is None or not isinstance(work, Project) or rota.settings.project(work.project_id).executor is not None:
+        return False
+    node = nodes.find_nodes_of(c, [found.run.id]).get(found.run.id)
+    return here.capacity == 0 or node not in (None, here.name)  # without a place of its own all is done by workers
 
 
 async def open_log(rota: Rota, place: Place) -> AsyncGenerator[bytes]:
     """The text of a run's log, behind that of the runs which it goes on with: an object a line. Raises NotFound, at once."""
     found, ancestors = await rota.database.read(lambda c: _with_ancestors(c, find(c, place)))
-    return _text(_readers(rota, found.task, ancestors))
+    return _text(await _open(rota, found.task, ancestors))
 
 
 async def open_linked_log(rota: Rota, task_id: str, run_id: str) -> AsyncGenerator[bytes]:
@@ -169,13 +185,14 @@ async def open_linked_log(rota: Rota, task_id: str, run_id: str) -> AsyncGenerat
             raise NotFound(f"there is no run {run_id}")
         return tasks.get_task(c, task_id), _ancestry(c, run)
 
-    return _text(_readers(rota, *(await rota.database.read(read))))
+    return _text(await _open(rota, *(await rota.database.read(read))))
 
 
 async def read_session(rota: Rota, place: Place, wanted: Wanted) -> Session:
     """Entries of one run that match, as many as are wanted or 16 MiB take. Raises NotFound."""
     found = await rota.database.read(lambda c: find(c, place))
-    return await asyncio.to_thread(_session, _reader(rota, found.run, found.task), found.run.id, wanted)
+    reader = await openlogs.open_log(rota, found.run.run, found.task.name)
+    return await asyncio.to_thread(_session, reader, found.run.id, wanted)
 
 
 async def follow_run(rota: Rota, place: Place, from_line: int | None, appear_s: float) -> AsyncIterator[Sign]:
@@ -186,12 +203,14 @@ async def follow_run(rota: Rota, place: Place, from_line: int | None, appear_s: 
     Raises NotFound, at once.
     """
     found = await rota.database.read(lambda c: find(c, place))
-    reader = _reader(rota, found.run, found.task)
+    reader = await openlogs.open_log(rota, found.run.run, found.task.name)
     start = reader.page(0, 0).total_lines if from_line is None else from_line
-    return _follow(rota, place, reader, start, appear_s)
+    return _follow(rota, place, found.task.name, reader, start, appear_s)
 
 
-async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, appear_s: float) -> AsyncIterator[Sign]:
+async def _follow(
+    rota: Rota, place: Place, task_name: str, reader: LogReader, position: int, appear_s: float
+) -> AsyncIterator[Sign]:
     shown: tuple[Any, ...] | None = None
     give_up_at = asyncio.get_running_loop().time() + appear_s
     with rota.growth.following(place.run_id) if rota.growth else nullcontext() as growth, rota.bus.watch() as watcher:
@@ -199,6 +218,8 @@ async def _follow(rota: Rota, place: Place, reader: LogReader, position: int, ap
             if _told_of(run) != shown:
                 shown = _told_of(run)
                 yield Sign("state", run, position)
+            if run.is_over:
+                await openlogs.catch_up(rota, run.run, task_name)
             chunk = _read(reader, run.id, position)
             position = chunk.next_line
             if chunk.entries:
@@ -260,11 +281,9 @@ def _happenings(run: ProjectRun, entries: Sequence[Entry]) -> list[Happening]:
     return [Happening(run.id, run.run.task_id, kind) for kind in kinds]
 
 
-def _append(rota: Rota, found: Found, entries: Sequence[Entry]) -> None:
+async def _append(rota: Rota, found: Found, entries: Sequence[Entry]) -> None:
     if entries:
-        at_ms = int(rota.clock.now().timestamp() * 1000)
-        name, limit = _name(found.run, found.task), found.task.spec.policy.log
-        rota.logs.append(name, limit, "entry", b"".join(map(_line, entries)), at_ms, is_over=found.run.is_over)
+        await openlogs.append(rota, found.run.run, found.task, "entry", b"".join(map(_line, entries)))
 
 
 def _line(entry: Entry) -> bytes:
@@ -286,8 +305,9 @@ def _ancestry(c: Connection, run: ProjectRun) -> list[ProjectRun]:
     return chain[::-1]
 
 
-def _readers(rota: Rota, task: Task, chain: Sequence[ProjectRun]) -> list[tuple[LogReader, str]]:
-    return [(_reader(rota, each, task), each.id) for each in chain]
+async def _open(rota: Rota, task: Task, chain: Sequence[ProjectRun]) -> list[tuple[LogReader, str]]:
+    readers = await openlogs.open_logs(rota, [(each.run, task.name) for each in chain])
+    return [(reader, each.id) for reader, each in zip(readers, chain, strict=True)]
 
 
 async def _text(chain: Sequence[tuple[LogReader, str]]) -> AsyncGenerator[bytes]:
@@ -343,11 +363,3 @@ def _told(run_id: str, group: Sequence[LogLine]) -> Entry | None:
     if first.stream == "entry":
         return None if first.continued else read_entry("".join(line.text for line in group))
     return console(run_id, first.stream, first.text, first.at)
-
-
-def _reader(rota: Rota, run: ProjectRun, task: Task) -> LogReader:
-    return rota.logs.reader(_name(run, task))
-
-
-def _name(run: ProjectRun, task: Task) -> LogName:
-    return LogName(task.name, run.run.created_at, run.id)

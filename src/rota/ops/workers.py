@@ -13,8 +13,7 @@ from rota.core.outcome import Outcome, StopCause
 from rota.core.run import Run
 from rota.core.task import Task
 from rota.core.work import Outside, Project
-from rota.logs import LogName
-from rota.ops import access, outside
+from rota.ops import access, openlogs, outside
 from rota.ops.context import Rota
 from rota.store import leases, settlement
 from rota.store.database import Connection
@@ -67,10 +66,7 @@ async def renew_run(rota: Rota, actor: Actor, run_id: str, fence: int, lines: Se
     hold, run, task = await rota.database.write(write)
     if lines:
         text = "".join(f"{line}\n" for line in lines).encode(errors="replace")
-        name, limit = LogName(task.name, run.created_at, run.id), task.spec.policy.log
-        rota.logs.append(name, limit, "stdout", text, int(now.timestamp() * 1000), is_over=False)
-        if rota.growth is not None:
-            rota.growth.notify(run.id)
+        await openlogs.append(rota, run, task, "stdout", text)
     return hold
 
 
@@ -79,6 +75,7 @@ async def finish_run(
 ) -> Run:
     """Settle the attempt: a failed one is tried again where the task's policy says so. Raises as renew_run does."""
     now = rota.clock.now()
+    await openlogs.catch_up(rota, *await rota.database.read(lambda c: _held(c, actor, run_id, fence)))
 
     def write(c: Connection) -> outside.Done:
         run, task = _held(c, actor, run_id, fence)

@@ -8,9 +8,13 @@ from rota.logs import Growth, LiveRegion
 
 
 class LogGrowth:
-    """Wake-ups by run. A log nobody follows costs one look into a dictionary."""
+    """Wake-ups by run. A log nobody follows costs one look into a dictionary.
+
+    listener  hears of each run whose log has grown, where there is somebody to be told of it
+    """
 
     def __init__(self) -> None:
+        self.listener: Callable[[str], object] | None = None
         self._growths: dict[str, Growth] = {}
         self._followers: Counter[str] = Counter()
         self._regions: dict[str, Callable[[], list[LiveRegion]]] = {}
@@ -45,6 +49,13 @@ class LogGrowth:
         return bool(self._growths)
 
     def notify(self, run_id: str) -> None:
+        """Of a run that is carried out here."""
+        if self.listener is not None:
+            self.listener(run_id)
+        self.wake(run_id)
+
+    def wake(self, run_id: str) -> None:
+        """There is more to read of a run."""
         growth = self._growths.get(run_id)
         if growth:
             growth.notify()

@@ -13,6 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from rota import __version__
+from rota.bus import LOG_WANTED
 from rota.clock import steady_s
 from rota.config import Settings, Unit, explain
 from rota.config.secret import Secret
@@ -28,7 +29,9 @@ from rota.logs import LogName
 from rota.ops.door import NONCE_S, TICKET_S
 from rota.ops.installation import apply_file_tasks
 from rota.ops.sharedwords import SharedWords
+from rota.runners import LogGrowth
 from rota.runners.keeper import Keeper
+from rota.server.logexchange import LogExchange
 from rota.server.units import Units
 from rota.store import gonelogs, nodes
 from rota.store.database import open_beside
@@ -52,7 +55,7 @@ SWEEP_EVERY_S, SWEEP = 600.0, 100
 class Cluster:
     """Made after the other parts, and started before them."""
 
-    def __init__(self, parts: "Parts", seat: Seat, url: str) -> None:
+    def __init__(self, parts: "Parts", growth: LogGrowth, seat: Seat, url: str) -> None:
         self._parts = parts
         self.seat = parts.engine.seat = seat
         # Two tries fit into the time that it may be silent.
@@ -63,8 +66,9 @@ class Cluster:
             take_over=self.take_over, adopt=parts.runner.adopt,
             find_left=parts.fleet.list_left if parts.fleet else nodes.list_left_runs,
         )  # fmt: skip
+        self._logs = LogExchange(parts, growth, seat.node)
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
-        self._relay = Relay(parts.engine, self._beside, self._hear_call, parts.hidden_notices())
+        self._relay = Relay(parts.engine, self._beside, self._hear_call, self._hidden())
         self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper: Keeper | None = None
@@ -84,9 +88,11 @@ class Cluster:
         engine, seat = self._parts.engine, self.seat
         seat.node = replace(seat.node, address=self._parts.settings.daemon.external_url or _reached(address))
         joined = await self.membership.join()
+        if gap := self._parts.rota.blobs.find_gap():
+            log.warning(gap)
         engine.bus.outward = self._relay
         beats = keep_ticking(self.membership, engine.clock, engine.bus, engine.vitals)
-        lasting = (self.membership.watch, self._relay.bring_in, self._listener.listen, self._sweep)
+        lasting = (self.membership.watch, self._relay.bring_in, self._listener.listen, self._sweep, *self._logs.works)
         for work in (beats, *map(keep_going, lasting)):
             self._tasks.append(asyncio.create_task(work))
         return joined
@@ -121,6 +127,7 @@ class Cluster:
 
     async def leave(self) -> None:
         """Nothing runs here any more. The others hear of it at once, or find it out."""
+        await self._logs.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -158,6 +165,10 @@ class Cluster:
     def close(self) -> None:
         self._beside.close()
 
+    def _hidden(self) -> dict[str, Callable[[dict[str, Any]], object]]:
+        hear = self._logs.hear_wanted
+        return {**self._parts.hidden_notices(), LOG_WANTED: lambda data: hear(msgspec.convert(data["name"], LogName))}
+
     def _hear_call(self, name: str) -> None:
         if name == "dispatcher":
             self._parts.dispatcher.look_everywhere()
@@ -191,7 +202,7 @@ async def keep_going(work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(REST_S)
 
 
-def build_cluster(parts: "Parts", url: str) -> Cluster:
+def build_cluster(parts: "Parts", growth: LogGrowth, url: str) -> Cluster:
     """Raises Unavailable if the database does not answer."""
     settings = parts.settings
     node = replace(
@@ -202,7 +213,7 @@ def build_cluster(parts: "Parts", url: str) -> Cluster:
     silence = Silence(settings.server.lost_after)
     door = parts.rota.door
     door.nonces, door.tickets = SharedWords(parts.rota, NONCE_S, "nonce"), SharedWords(parts.rota, TICKET_S, "ticket")
-    return Cluster(parts, Seat(node=node, steady_s=steady_s, silence=silence), url)
+    return Cluster(parts, growth, Seat(node=node, steady_s=steady_s, silence=silence), url)
 
 
 def summarize_parts(settings: Settings) -> dict[str, str]:

@@ -11,29 +11,22 @@ from rota.engine.context import Engine
 from rota.engine.giveback import give_back
 from rota.logs import LogName
 from rota.ops.context import Rota
-from rota.runners import LogGrowth
 from rota.runners.fleet.crew import Crew
 from rota.runners.fleet.link import Link, load_temporal
-from rota.runners.fleet.mirror import Mirror
 from rota.runners.fleet.runner import TemporalRunner
-from rota.store import placements
+from rota.store import placements, runs
 from rota.store.database import Connection
-
-# The logs that somebody follows are fetched this often.
-FETCH_S = 0.25
 
 
 class Fleet:
     """`start` before anything is handed out, `close` when nothing is any more. Raises Invalid where the package is missing."""
 
-    def __init__(self, settings: Settings, rota: Rota, engine: Engine, growth: LogGrowth) -> None:
+    def __init__(self, settings: Settings, rota: Rota, engine: Engine) -> None:
         load_temporal()
         self._rota = rota
         self._engine = engine
-        self._growth = growth
-        self._mirror = Mirror(rota.database, rota.logs)
         self.runner = TemporalRunner(
-            Link(settings), Crew(), rota.database, rota.clock, rota.bus, rota.vitals, self._give_back, self._mirror.bring
+            Link(settings), Crew(), rota.database, rota.clock, rota.bus, rota.vitals, self._give_back, self._bring_log
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._resting: asyncio.Task[None] | None = None
@@ -43,7 +36,7 @@ class Fleet:
     async def start(self) -> None:
         with contextlib.suppress(Unavailable):
             await self.runner.look_round()
-        self._tasks = [asyncio.create_task(work) for work in (self.runner.look_out(), self._fetch_followed())]
+        self._tasks = [asyncio.create_task(self.runner.look_out())]
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -68,24 +61,11 @@ class Fleet:
         if self.runner.busy and (self._resting is None or self._resting.done()):
             self._resting = asyncio.create_task(self.runner.abandon())
 
-    async def fetch(self, run: Run, task_name: str) -> bool:
-        """Have the log of a run here as far as its workers have told it. False if no worker had it. Raises Unavailable."""
-        rota = self._rota
-        if not await rota.database.read(lambda c: placements.has_worker(c, run.id)):
-            return False
-        name = LogName(task_name, run.created_at, run.id)
-        if run.ended_at is None or not rota.logs.reader(name).page(0, 0).finalized:
-            await self._mirror.bring(name, is_over=run.ended_at is not None)
-        return True
-
-    async def _fetch_followed(self) -> None:
-        while True:
-            await asyncio.sleep(FETCH_S)
-            for run_id in self._growth.followed:
-                name = self.runner.find_log(run_id)
-                with contextlib.suppress(Unavailable):
-                    if name is not None and await self._mirror.bring(name):
-                        self._growth.notify(run_id)
+    async def _bring_log(self, name: LogName) -> None:
+        """Have it here as far as its worker has told it. Raises Unavailable."""
+        run = await self._rota.database.read(lambda c: runs.find_run(c, name.run_id))
+        if run is not None:
+            await self._rota.bring_logs([(run, name.task_name)])
 
     async def _give_back(self, claims: Sequence[tuple[str, int]]) -> None:
         engine, now = self._engine, self._engine.clock.now()

@@ -40,6 +40,7 @@ from rota.modules.pool import Pool
 from rota.ops.context import Rota
 from rota.ops.door import Door
 from rota.ops.machine import Machine
+from rota.ops.openlogs import open_log
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.runners import Leavings, LogGrowth, ProcessLedger, Runner
@@ -132,11 +133,11 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         known=KnownTasks(settings.scheduler.timezone),
     )  # fmt: skip
     workshop = build_workshop(settings, units, rota, outgoing, growth)
-    fleet = _build_fleet(settings, rota, engine, growth)
+    fleet = _build_fleet(settings, rota, engine)
     runner: Runner = workshop.runner if fleet is None else fleet.runner
     rota.halt, rota.deliver = partial(_halt, runner, rota.bus), workshop.project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings), is_led=fleet is not None)
-    letters = Letters(rota.logs, loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
+    letters = Letters(partial(open_log, rota), loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
     settler = Settler(engine, runner, dispatcher, partial(is_durable, workshop.executors))
     parts = Parts(
         settings=settings,
@@ -166,18 +167,16 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     if settings.server.database is not None and rota.database.dialect == "postgres":
         from rota.server.cluster import build_cluster  # here, for few servers need it
 
-        parts.cluster = build_cluster(parts, settings.server.database.reveal())
+        parts.cluster = build_cluster(parts, growth, settings.server.database.reveal())
     return parts
 
 
-def _build_fleet(settings: Settings, rota: Rota, engine: Engine, growth: LogGrowth) -> "Fleet | None":
+def _build_fleet(settings: Settings, rota: Rota, engine: Engine) -> "Fleet | None":
     if settings.runner.kind != "temporal":
         return None
     from rota.server.fleet import Fleet  # here, for few servers need it
 
-    fleet = Fleet(settings, rota, engine, growth)
-    rota.fetch_log = fleet.fetch
-    return fleet
+    return Fleet(settings, rota, engine)
 
 
 def _halt(runner: Runner, bus: Bus, run_id: str) -> None:

@@ -1,6 +1,6 @@
 """Nodes: the servers that share the database, and when it last heard of each by its own clock."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -157,14 +157,14 @@ def list_left_runs(c: Connection) -> list[Run]:
     return [from_row(row) for row in sorted(c.rows(LEFT, (holder_of("%"),)))]
 
 
-def find_node_of(c: Connection, run_id: str) -> str | None:
-    """The name of the node that had the run's last attempt, and so has its log."""
-    row = c.row("SELECT node FROM runs WHERE id = ?", (run_id,))
-    return None if row is None else row[0]
+def find_nodes_of(c: Connection, run_ids: Iterable[str]) -> dict[str, str]:
+    """The name of the node that had a run's last attempt, for those runs that any had."""
+    sql = "SELECT id, node FROM runs WHERE id IN ({values}) AND node IS NOT NULL"
+    return dict(c.batch(sql, "text", [(run_id,) for run_id in run_ids]))
 
 
 def rename_node(c: Connection, old: str | None, new: str | None) -> None:
-    """The logs that the old one has, and those that no name was needed for, are the new one's; None as `old`: of all there are."""
+    """The logs that the old one has, and those that no name was needed for, are the new one's; None as `old`: of all."""
     c.run(RENAME, (new, old, old))
 
 

@@ -73,11 +73,6 @@ def find_placement(c: Connection, run_id: str, fence: int) -> Placement | None:
     return None if row is None else Placement(*row)
 
 
-def has_worker(c: Connection, run_id: str) -> bool:
-    """Whether a worker had an attempt of the run, and so told what is in its log."""
-    return c.row("SELECT 1 FROM placements WHERE run_id = ? AND worker IS NOT NULL", (run_id,)) is not None
-
-
 def is_held(c: Connection, run_id: str, fence: int, worker: str) -> bool:
     """Whether the worker may still write for this attempt; nobody ends that before the transaction is over."""
     return c.row(HOLD + SHARE[c.dialect], (run_id, fence, worker)) is not None

@@ -368,6 +368,17 @@ TABLES: dict[str, dict[str, str]] = {
         "at": "bigint",
         "data": "text",
     },
+    "run_logs": {
+        "run_id": "id",
+        "writer": "text",
+        "base": "bigint",
+        "seq": "bigint",
+        "mark": "text",
+        "is_whole": "integer",
+        "drawn": "text?",
+        "kept_seq": "bigint",
+    },
+    "log_objects": {"object_key": "text", "run_id": "id?", "last_seq": "bigint", "is_used": "integer"},
     "run_secrets": {"run_id": "id", "name": "text", "value": "text"},
     "run_messages": {"run_id": "id", "seq": "bigint", "line": "text"},
     "project_runs": {

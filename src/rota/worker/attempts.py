@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rota.blobs import Blobs
 from rota.bus import Bus
 from rota.clock import Clock
 from rota.core.errors import StaleFence, Unavailable
@@ -19,12 +20,13 @@ from rota.engine.claiming import read_claim
 from rota.logs import LogName, RunLogs
 from rota.runners import LocalRunner
 from rota.runners.base import Claim, Finished
+from rota.runners.copies.mirror import Mirror
+from rota.runners.copies.shipper import Shipper
 from rota.runners.fleet.link import DONE, FULL, REFUSED
-from rota.runners.fleet.mirror import Mirror
-from rota.runners.fleet.shipper import Shipper
 from rota.runners.keeper import Keeper
-from rota.store import logchunks, placements, runs, settlement
+from rota.store import placements, runs, settlement, sharedlogs
 from rota.store.database import Connection, Database
+from rota.store.sharedlogs import SharedLog
 from rota.vitals import Vitals
 from rota.worker.hold import Hold
 
@@ -48,6 +50,7 @@ class Tools(Struct, kw_only=True):
     bus: Bus
     logs: RunLogs
     vitals: Vitals
+    blobs: Blobs
     runner: LocalRunner
     keeper: Keeper
     may_go_on: Callable[[Task], bool]
@@ -116,18 +119,19 @@ class Attempts:
         taken = await self._write(lambda c: self._take(c, run_id, fence))
         if taken is None:
             return REFUSED
-        claim, last = taken
+        (claim, shared), tools = taken, self._tools
         name = LogName(claim.task.name, claim.run.created_at, run_id)
-        if last[0]:
-            mirror = Mirror(self._tools.database, self._tools.logs)
-            await _persisting(partial(mirror.bring, name, is_over=True))
-        shipper = Shipper(self._tools.database, self._tools.logs.paths(name), run_id, fence, self._tools.name, last)
+        tools.logs.delete(name)  # of an earlier life, with lines that nobody was told
+        if shared is not None:
+            mirror = Mirror(tools.database, tools.logs, tools.blobs)
+            await _persisting(partial(mirror.bring, name, shared, is_final=True))
+        shipper = Shipper(tools.database, tools.logs.paths(name), run_id, fence, tools.name, shared, tools.runner.growth)
         try:
             await hold.begun.wait()
             if hold.is_over:
                 raise StaleFence(f"run {run_id} was lost before it began")
             finished = await self._carry_out(claim, shipper, asked)
-            await shipper.ship()
+            await shipper.ship(is_over=True)
             await self._tell(claim, finished)
         finally:
             shipper.close()
@@ -135,12 +139,12 @@ class Attempts:
         self._tools.logs.delete(name)
         return DONE
 
-    def _take(self, c: Connection, run_id: str, fence: int) -> tuple[Claim, tuple[int, int]] | None:
-        """With where its log has come to."""
+    def _take(self, c: Connection, run_id: str, fence: int) -> tuple[Claim, SharedLog | None] | None:
+        """With where its log has come to, which nobody else writes from now on."""
         tools = self._tools
         if not placements.take(c, run_id, fence, tools.name, tools.clock.now()):
             return None
-        return read_claim(c, run_id), logchunks.find_last(c, run_id)
+        return read_claim(c, run_id), sharedlogs.take_over(c, run_id, tools.name, fence)
 
     async def _carry_out(self, claim: Claim, shipper: Shipper, asked: asyncio.Event) -> Finished:
         runner, run_id = self._tools.runner, claim.run.id
@@ -148,7 +152,7 @@ class Attempts:
         self._going[run_id] = over
         runner.start([claim])
         beside = [
-            asyncio.create_task(shipper.keep_shipping(runner.growth)),
+            asyncio.create_task(shipper.keep_shipping()),
             asyncio.create_task(self._obey(run_id, asked)),
         ]
         try:

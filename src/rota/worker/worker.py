@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from rota import __version__
+from rota.blobs import LocalBlobs
 from rota.config import Loaded
 from rota.config.origin import Origin
 from rota.core.errors import RotaError, Unavailable
@@ -66,6 +67,8 @@ class Worker:
         outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
         growth = LogGrowth()
         self._rota = build_rota(source, settings, units, outgoing, growth, own_log)
+        if isinstance(self._rota.blobs, LocalBlobs):
+            self._rota.blobs.is_shared, self._rota.blobs.takes = lambda: True, False
         self._workshop: Workshop = build_workshop(settings, units, self._rota, outgoing, growth)
         self._rota.halt = partial(self._workshop.runner.ask_stop, cause="stop")
         self._node = Node(
@@ -118,8 +121,9 @@ class Worker:
         rota, settings = self._rota, self._settings
         self._workshop.leavings.clear()
         self._tools = Tools(
-            name=self._node.id, database=rota.database, clock=rota.clock, bus=rota.bus, logs=rota.logs, vitals=rota.vitals,
-            runner=self._workshop.runner, keeper=Keeper(settings.server.data / LEDGER), may_go_on=self._may_go_on,
+            name=self._node.id, database=rota.database, clock=rota.clock, bus=rota.bus, logs=rota.logs, blobs=rota.blobs,
+            vitals=rota.vitals, runner=self._workshop.runner, keeper=Keeper(settings.server.data / LEDGER),
+            may_go_on=self._may_go_on,
         )  # fmt: skip
         return self._tools
 

@@ -99,11 +99,6 @@ class TemporalRunner:
         out = self._out.get(run.id)
         return out is not None and out.run.fence == run.fence
 
-    def find_log(self, run_id: str) -> LogName | None:
-        """The log of a run whose attempt is out."""
-        out = self._out.get(run_id)
-        return out.log if out else None
-
     def ask_stop(self, run_id: str, cause: StopCause) -> bool:
         out = self._out.get(run_id)
         if out:

@@ -25,5 +25,11 @@ async def delete_task(ask: Ask) -> Reply:
 
 def write_task(rota: Rota, c: Connection, delivery: Delivery) -> Body | None:
     """A task as it can be read at this moment; None once it was deleted."""
-    read = chainruns.reading(c, rota.logs, delivery.run_id or "")
-    return (lambda: encode(task_wire(read()))) if read else None
+    read = chainruns.reading(c, rota, delivery.run_id or "")
+    if read is None:
+        return None
+
+    async def write() -> bytes:
+        return encode(task_wire(await read()))
+
+    return write
