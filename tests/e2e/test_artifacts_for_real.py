@@ -52,9 +52,9 @@ def begin_upload(prepared: dict[str, Any]) -> socket.socket:
     return line
 
 
-def test_a_file_gets_to_its_run_whenever_the_server_is_killed(make_server: MakeServer) -> None:
+def test_a_file_gets_to_its_run_whenever_the_server_is_killed(make_server: MakeServer, shared_blobs: dict[str, str]) -> None:
     port = free_port()
-    server = make_server(SETTINGS.format(port=port))
+    server = make_server(SETTINGS.format(port=port), environ=shared_blobs)
     server.start()
     with log_in(server, port) as client:
         task_id = answer(client.post("/tasks", json={"title": "t"}), 201)["id"]
@@ -69,7 +69,8 @@ def test_a_file_gets_to_its_run_whenever_the_server_is_killed(make_server: MakeS
 
         kill()
         with begin_upload(prepared):
-            server.until(lambda: any((server.data / "blobs" / "incoming").glob("*")))
+            if not shared_blobs:  # else it is not the server that gets it
+                server.until(lambda: any((server.data / "blobs" / "incoming").glob("*")))
             kill()
         absent = answer(client.post(f"{staged}/finalize_upload", json={"artifacts": [named]}), 400)
         assert absent == {"error": "Artifact upload not found in object storage"}

@@ -241,6 +241,7 @@ def test_a_reload_is_whole_after_a_crash(make_server: MakeServer, database_url: 
         server.post("/v1/reload")
 
     crash(server, point, reload)
+    server.kill_with_worker()
     server.start()
     assert {task["name"] for task in server.get("/v1/tasks")["items"]} >= {"work", "listener"}
     assert server.until_state(server.run("work"))["state"] == "succeeded"
