@@ -16,7 +16,7 @@ from rota.core.schedule import CronSchedule
 from rota.core.task import Task
 from rota.engine.pruner import Pruner
 from rota.logs import LogName, RunLogs
-from rota.store import runs
+from rota.store import deletion, runs, tasks
 
 
 @pytest.fixture
@@ -146,3 +146,39 @@ def test_whose_run_it_was_is_told_that_it_is_gone(world: World, logs: RunLogs) -
             return (await anext(aiter(watcher))).data
 
     assert asyncio.run(watched()) == {"run_id": old.id, "owner_id": bob, "task_id": task.id}
+
+
+def test_a_run_that_was_deleted_while_it_ran_goes_soon_after_its_end(world: World, logs: RunLogs) -> None:
+    task = world.add()
+    world.work["backup"] = Work(duration_s=100)
+    run = world.add_run(task)
+    world.go(1)
+    pruner = Pruner(world.engine, logs)
+    world.write(lambda c: deletion.hide_run(c, run.id, world.clock.now()))
+    world.ask(pruner.tick())
+    assert world.engine.has_doomed
+    signal = world.engine.bus.signal("pruner")
+    signal.clear()
+    world.go(110)
+    assert signal.is_set()
+    world.ask(pruner.tick())
+    assert not is_kept(world, run)
+    assert not world.engine.has_doomed
+
+
+def test_a_task_that_was_removed_is_forgotten_in_the_end(world: World, logs: RunLogs) -> None:
+    task = world.add()
+    world.write(lambda c: tasks.update_status(c, task.id, "removed", from_=["active"], now=world.clock.now()))
+    prune(world, logs)
+    assert world.write(lambda c: tasks.find_task(c, task.id)) is not None
+    world.go(31 * 86_400)
+    prune(world, logs)
+    assert world.write(lambda c: tasks.find_task(c, task.id)) is None
+
+
+def test_what_a_removed_task_keeps_goes_by_its_rules_too(world: World, logs: RunLogs) -> None:
+    task = world.add(policy=Policy(keep_runs=1))
+    asked = ended(world, task, 3)
+    world.write(lambda c: tasks.update_status(c, task.id, "removed", from_=["active"], now=world.clock.now()))
+    prune(world, logs)
+    assert [is_kept(world, run) for run in asked] == [False, False, True]

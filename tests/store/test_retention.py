@@ -1,7 +1,7 @@
 from tests.factories import NOON, at, make_id
 from tests.store.storing import add_ended, add_run, add_running, add_task
 
-from rota.store import retention, runs, settlement, slots
+from rota.store import retention, runs, settlement, slots, tasks
 from rota.store.connection import Connection
 from rota.store.retention import OldRun
 from rota.store.settlement import RetrySettlement
@@ -77,5 +77,25 @@ def test_old_slots_go_when_their_runs_are_gone(c: Connection) -> None:
     kept = add_ended(c, task)
     old = [NewSlot(task.id, at(-2), None, "missed"), NewSlot(task.id, at(-1), kept.id), NewSlot(task.id, at(1), None, "missed")]
     slots.insert_slots(c, old)
-    assert retention.prune_slots(c, NOON) == 1
+    assert retention.prune_slots(c, [task.id], NOON, 5) == 1
     assert [slot.nominal_at for slot in slots.list_slots(c, task.id, limit=9)] == [at(1), at(-1)]
+
+
+def test_slots_go_some_at_a_time(c: Connection) -> None:
+    first, second = add_task(c, name="a"), add_task(c, name="b")
+    slots.insert_slots(c, [NewSlot(task.id, at(-n), None, "missed") for task in (first, second) for n in (1, 2, 3)])
+    ids = retention.list_task_ids(c, "", 9)
+    assert ids == sorted([first.id, second.id])
+    assert [retention.prune_slots(c, ids, NOON, 4) for _ in range(3)] == [4, 2, 0]
+
+
+def test_a_removed_task_goes_when_nothing_of_it_is_left(c: Connection) -> None:
+    with_run, bare, fresh, kept = (add_task(c, name=name) for name in "abcd")
+    run = add_ended(c, with_run)
+    for task in (with_run, bare, fresh):
+        tasks.update_status(c, task.id, "removed", from_=["active"], now=at(5) if task is fresh else at(1))
+    slots.insert_slots(c, [NewSlot(bare.id, NOON, None, "missed")])
+    assert retention.prune_tasks(c, at(5), 9) == 1
+    assert set(retention.list_task_ids(c, "", 9)) == {with_run.id, fresh.id, kept.id}
+    retention.delete_runs(c, [run.id])
+    assert retention.prune_tasks(c, at(5), 9) == 1

@@ -28,6 +28,7 @@ class Engine(Struct, kw_only=True):
     node   the name under which this server holds runs; a new one each time it starts
     rules  who is told of what; a reload brings new ones
     has_leases  whether workers from outside had runs when it was last looked
+    has_doomed  whether runs were deleted that went on when it was last looked
     seat   its place among those that share the database; None where it has that to itself, and so always leads
     """
 
@@ -40,6 +41,7 @@ class Engine(Struct, kw_only=True):
     known: KnownTasks
     rules: Rules = Rules()
     has_leases: bool = False
+    has_doomed: bool = False
     random: Random = field(default_factory=Random)
     seat: Seat | None = None
 

@@ -159,6 +159,8 @@ class Settler:
             engine.bus.wake("supervisor")
         if done.told:
             engine.bus.wake("notifier")
+        if done.ended and engine.has_doomed:
+            engine.bus.wake("pruner")
         engine.announce(done.ended)
         engine.announce(done.retrying, "run.retrying")
         engine.announce(done.caused, "run.created")

@@ -22,6 +22,7 @@ BRING_BACK = [f"UPDATE {t} SET deleted_at = NULL WHERE {these} AND deleted_at >=
 _GONE = """deleted_at IS NOT NULL AND ended_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.id AND attempts.deleted_at IS NULL)"""
 PURGEABLE = f"SELECT id, task_id, created_at, owner_id FROM runs WHERE deleted_at <= ? AND {_GONE} ORDER BY deleted_at LIMIT ?"
+GOES_ON = "SELECT 1 FROM runs WHERE deleted_at IS NOT NULL AND ended_at IS NULL LIMIT 1"
 NEXT = f"SELECT MIN(deleted_at) FROM runs WHERE {_GONE}"
 
 
@@ -56,6 +57,11 @@ def first_deleted(c: Connection) -> datetime | None:
     """When the first of the runs was deleted that are to go."""
     row = c.row(NEXT)
     return from_us_or_none(row[0]) if row else None
+
+
+def goes_on(c: Connection) -> bool:
+    """Whether any run was deleted that is not over yet."""
+    return c.row(GOES_ON) is not None
 
 
 def _each(c: Connection, statements: Sequence[str], ids: Sequence[str], at: datetime) -> list[tuple[str, str]]:

@@ -22,8 +22,18 @@ KEEP_OUTCOME = f"""
     FROM given JOIN runs ON runs.id = given.id
     WHERE slots.run_id = given.id AND runs.{_ENDED} RETURNING slots.task_id"""
 DELETE = f"DELETE FROM runs WHERE id IN ({{values}}) AND {_ENDED} RETURNING id"
-# Task by task, each through the key of the slots. A slot whose run is kept stays with it.
-PRUNE_SLOTS = "DELETE FROM slots WHERE task_id = ? AND nominal_at < ? AND run_id IS NULL"
+# Of one task, through the key of the slots. A slot whose run is kept stays with it.
+PRUNE_SLOTS = """
+    DELETE FROM slots WHERE task_id = ? AND nominal_at IN (
+        SELECT nominal_at FROM slots WHERE task_id = ? AND nominal_at < ? AND run_id IS NULL ORDER BY nominal_at LIMIT ?)"""
+TASK_IDS = "SELECT id FROM tasks WHERE id > ? ORDER BY id LIMIT ?"
+# Of which nothing is left to look at.
+PRUNE_TASKS = """
+    DELETE FROM tasks WHERE id IN (
+        SELECT id FROM tasks WHERE status = 'removed' AND updated_at < ?
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.task_id = tasks.id)
+            AND NOT EXISTS (SELECT 1 FROM artifacts WHERE artifacts.task_id = tasks.id)
+        ORDER BY id LIMIT ?)"""
 
 
 class OldRun(Struct, frozen=True):
@@ -61,10 +71,24 @@ def delete_runs(c: Connection, ids: Sequence[str]) -> list[str]:
     return [row[0] for row in c.batch(DELETE, "text", values)]
 
 
-def prune_slots(c: Connection, before: datetime) -> int:
-    """Forget slots from before that moment whose runs are gone. Returns how many."""
-    tasks = c.rows("SELECT id FROM tasks")
-    return sum(c.run(PRUNE_SLOTS, (task_id, to_us(before))) for (task_id,) in tasks)
+def list_task_ids(c: Connection, after: str, limit: int) -> list[str]:
+    """Of all tasks, removed ones too, in order, behind that id."""
+    return [row[0] for row in c.rows(TASK_IDS, (after, limit))]
+
+
+def prune_slots(c: Connection, task_ids: Sequence[str], before: datetime, limit: int) -> int:
+    """Forget slots of these tasks from before that moment whose runs are gone, up to `limit` in all. Returns how many."""
+    pruned = 0
+    for task_id in task_ids:
+        pruned += c.run(PRUNE_SLOTS, (task_id, task_id, to_us(before), limit - pruned))
+        if pruned >= limit:
+            break
+    return pruned
+
+
+def prune_tasks(c: Connection, before: datetime, limit: int) -> int:
+    """Forget tasks that were removed before that moment and have neither runs nor artifacts. Returns how many."""
+    return c.run(PRUNE_TASKS, (to_us(before), limit))
 
 
 def old_run(row: Row) -> OldRun:
