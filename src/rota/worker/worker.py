@@ -20,6 +20,7 @@ from rota.core.silence import Silence
 from rota.core.task import Task
 from rota.datadir import LEDGER
 from rota.executors import is_durable
+from rota.modules.builtin import gather_given
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.runners import LogGrowth, end_survivors
@@ -69,6 +70,7 @@ class Worker:
         self._rota = build_rota(source, settings, units, outgoing, growth, own_log)
         if isinstance(self._rota.blobs, LocalBlobs):
             self._rota.blobs.is_shared, self._rota.blobs.takes = lambda: True, False
+        self._rota.modules.give(gather_given(settings, loaded.notifying.notifiers))
         self._workshop: Workshop = build_workshop(settings, units, self._rota, outgoing, growth)
         self._rota.halt = partial(self._workshop.runner.ask_stop, cause="stop")
         self._node = Node(
