@@ -9,7 +9,7 @@ from tests.postgres_server import Server, run_server
 
 from rota.core.errors import Conflict, Invalid, Unavailable
 from rota.store import postgres
-from rota.store.connection import Connection
+from rota.store.connection import Connection, InDoubt
 from rota.store.database import Database, open_postgres
 from rota.store.postgres import Use
 
@@ -168,3 +168,18 @@ def test_a_server_that_is_frozen_in_a_transaction_holds_nobody_up_for_long(own_s
     with closing(open_postgres(own_server.url, schema="own", use="serve")) as database:
         [[limit]] = database.run(lambda c: c.rows("SHOW idle_in_transaction_session_timeout"))
         assert limit == "3s"
+
+
+def test_who_acts_on_a_write_is_told_when_its_writer_does_not_know_whether_it_was_made(own_database: Database) -> None:
+    told = list[str]()
+    own_database.on_doubt = lambda: told.append("look")
+
+    async def work() -> None:
+        with pytest.raises(InDoubt):
+            await own_database.write(cut)
+        with pytest.raises(ZeroDivisionError):
+            await own_database.write(lambda _c: 1 / 0)
+        await own_database.write(store("a"))
+
+    asyncio.run(work())
+    assert told == ["look"]

@@ -107,6 +107,13 @@ class Parts(Struct, kw_only=True):
             HALT: lambda data: self.runner.ask_stop(data["run_id"], "stop"),
         }
 
+    def look_again(self) -> None:
+        """Somebody wrote something, and does not know it: nobody else wakes those who are to act on it."""
+        self.engine.known.forget()
+        self.dispatcher.look_everywhere()
+        for loop in self.loops:
+            self.engine.bus.wake(loop.name)
+
     async def renew_modules(self) -> None:
         """Modules are read again, and loaded again by whoever works on them from now on."""
         await read_again(self.rota.modules, [unit.spec for unit in self.units.all])
@@ -160,6 +167,7 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
         notifier=Notifier(engine, letters, build_senders(outgoing), build_forms(rota), _keep(settings)),
     )
     parts.tell_by(loaded)
+    rota.database.on_doubt = parts.look_again
     rota.here = Node(
         id=engine.node, name=settings.server.node or socket.gethostname(),
         labels=[] if fleet else list(settings.server.labels), capacity=0 if fleet else settings.server.max_concurrent_runs,

@@ -15,6 +15,10 @@ class Contended(Unavailable):
     """Another process was in the way; the database itself is well. Trying again is enough."""
 
 
+class InDoubt(Unavailable):
+    """The connection was lost before the database said whether the change was made."""
+
+
 class Connection(ABC):
     """Runs statements inside a transaction that the caller owns.
 

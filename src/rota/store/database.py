@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from rota.store.connection import Connection, Dialect, Driver, Row, Work
+from rota.store.connection import Connection, Dialect, Driver, InDoubt, Row, Work
 from rota.store.migrate import migrate
 from rota.store.postgres import PostgresDriver, Use
 from rota.store.readers import Readers
@@ -28,6 +28,10 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
+def _nothing() -> None:
+    """Where nobody acts on what is written."""
+
+
 class Database:
     """What the rest of Rota holds of its database. Made by `open_sqlite`, `open_postgres` or `open_database`.
 
@@ -35,6 +39,8 @@ class Database:
     calls back into this class. Writes run in the order in which they were sent. The error of one undoes what it did, and
     nothing of the others that share its transaction. What a write did is durable when its caller goes on. Unavailable is raised
     when there is no room or no database; the next function finds out by itself whether that has passed.
+
+    on_doubt  called when nobody knows whether a write was made: whoever acts on it is to look, for its writer gives up
     """
 
     def __init__(self, driver: Driver, connection: Connection, *, threads: bool = True) -> None:
@@ -42,12 +48,17 @@ class Database:
         self._transactor = Transactor(driver, connection)
         self._writer = Writer(self._transactor) if threads else None
         self._readers = Readers(driver) if threads and driver.is_shared else None
+        self.on_doubt: Callable[[], object] = _nothing
 
     async def write(self, fn: Work[T]) -> T:
         """Run in the next transaction of the one writer. A caller that is cancelled does not stop it."""
         if self._writer is None:
             return self._transactor.run(fn)
-        return await self._writer.submit(fn)
+        try:
+            return await self._writer.submit(fn)
+        except InDoubt:
+            self.on_doubt()
+            raise
 
     async def write_part(self, fn: Callable[[Connection, Sequence[Item]], Sequence[T | BaseException]], item: Item) -> T:
         """Write by a function that takes many: what stands side by side in the queue for one and the same is done by one call.

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from rota.core.errors import Conflict, Invalid, Unavailable
-from rota.store.connection import Connection, Contended, Driver, Row
+from rota.store.connection import Connection, Contended, Driver, InDoubt, Row
 from rota.store.migrate import LOCK
 
 # Classes of SQLSTATE, by their first characters: no connection (08), no resources (53), the operator stops the server (57P), it
@@ -141,7 +141,7 @@ def name_error(error: BaseException, lost: bool) -> BaseException:
     psycopg = load_psycopg()
     state = getattr(error, "sqlstate", None) or ""
     if lost:
-        return Unavailable(UNKNOWN_OUTCOME, hint="look whether it was made before you try again")
+        return InDoubt(UNKNOWN_OUTCOME, hint="look whether it was made before you try again")
     if state.startswith(TROUBLE):
         return Unavailable(f"the database cannot write now ({error})", hint="work goes on by itself when it can")
     if state.startswith(AGAIN):
