@@ -15,5 +15,7 @@ PROJECTS = "projects"
 LEDGER = "processes.log"
 # Tells this directory from those of other servers on the same database.
 PLACE = "node.id"
+# What its servers have been called, a name a line: what they carried out under any of these was carried out here.
+NAMES = "node.names"
 # Held by the server that has the directory.
 LOCK = "server.lock"

@@ -45,7 +45,7 @@ class Server:
 
     def start(self) -> None:
         self.logs, self.growth = RunLogs(self.folder), LogGrowth()
-        here = Here(f"place of {self.name}", self.name, lambda: len(self.peers) > 1, self._ask)
+        here = Here(f"place of {self.name}", frozenset({self.name}), lambda: len(self.peers) > 1, self._ask)
         mirror = Mirror(self.database, self.logs, self.blobs)
         self.teller = Teller(self.database, self.logs, self.growth, here.place, here.has_others)
         self.desk = Desk(self.database, self.logs, self.growth, mirror, here)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +11,7 @@ from rota.blobs import LocalBlobs
 from rota.bus import LOG_WANTED
 from rota.core.errors import RotaError
 from rota.core.run import Run
+from rota.datadir import NAMES
 from rota.logs import LogName
 from rota.runners import LocalRunner, LogGrowth
 from rota.runners.copies.appender import Appender
@@ -30,7 +32,7 @@ class LogExchange:
     def __init__(self, parts: "Parts", growth: LogGrowth, node: Node) -> None:
         rota, engine = parts.rota, parts.engine
         self._bus = rota.bus
-        here = Here(node.place, node.name, lambda: engine.has_others, self._ask)
+        here = Here(node.place, all_names(parts.settings.server.data, node.name), lambda: engine.has_others, self._ask)
         mirror = Mirror(rota.database, rota.logs, rota.blobs)
         self._teller = Teller(rota.database, rota.logs, growth, node.place, here.has_others)
         self._desk = Desk(rota.database, rota.logs, growth, mirror, here)
@@ -65,3 +67,13 @@ class LogExchange:
 
     def _ask(self, name: LogName) -> None:
         self._bus.tell_others(LOG_WANTED, {"name": msgspec.to_builtins(name)})
+
+
+def all_names(data: Path, name: str) -> frozenset[str]:
+    """Of the servers that had this data directory, this one included."""
+    file = data / NAMES
+    names = frozenset(file.read_text().splitlines()) if file.exists() else frozenset[str]()
+    if name not in names:
+        with file.open("a") as told:
+            told.write(f"{name}\n")
+    return names | {name}

@@ -82,7 +82,7 @@ class Desk:
             may_come = not shared.is_whole and shared.writer in known.writers - {self._here.place}
             return run.state != "running" and may_come and not is_futile
         node = known.node_of.get(run.id)
-        if run.started_at is None or node == self._here.name or self._logs.is_here(name):
+        if run.started_at is None or node in self._here.names or self._logs.is_here(name):
             return False
         return node is not None or (self._here.has_others() and not is_futile)
 

@@ -56,7 +56,7 @@ class Handover:
             known = await self._look_up(name)
         except Unavailable:
             return
-        if self._is_ours(name, known) or (not known.shared and known.node_of.get(name.run_id) == self._here.name):
+        if self._is_ours(name, known) or (not known.shared and known.node_of.get(name.run_id) in self._here.names):
             self._teller.ask(name, known.shared.get(name.run_id))
 
     async def ask_for(self, name: LogName) -> SharedLog | None:

@@ -20,13 +20,13 @@ class Here(Struct, frozen=True):
     """This server among the others.
 
     place       tells its data directory from all others
-    name        what people know it by
+    names       what people know it by, and have known it by before
     has_others  whether there are any at this moment
     ask         lets them know that a log is wanted
     """
 
     place: str
-    name: str
+    names: frozenset[str]
     has_others: Callable[[], bool]
     ask: Callable[[LogName], object]
 
