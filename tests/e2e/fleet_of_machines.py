@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 from tests.e2e.forker import Forker
+from tests.e2e.separate_network import SeparateNetwork
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.worker_process import WorkerProcess
 
@@ -56,9 +57,9 @@ class Fleet:
         server.start()
         return server
 
-    def work(self, name: str, *words: str, settings: str | None = None) -> WorkerProcess:
-        """A worker that has started; with the settings of the first server, or with its own."""
-        worker = WorkerProcess(self._forker, self._servers[0], name, *words)
+    def work(self, name: str, *words: str, settings: str | None = None, network: SeparateNetwork | None = None) -> WorkerProcess:
+        """A worker that has started; with the settings of the first server or its own, in a network of its own or in ours."""
+        worker = WorkerProcess(self._forker, self._servers[0], name, *words, network=network)
         if settings is not None:
             worker.config = worker.folder / "rota.toml"
             worker.config.write_text(settings)

@@ -7,10 +7,11 @@ import pytest
 from tests.e2e.conftest import MakeServer
 from tests.e2e.fleet_of_machines import Fleet
 from tests.e2e.forker import Forker
+from tests.e2e.separate_network import separate_network
 from tests.e2e.server_process import ServerProcess
 from tests.e2e.tcp_proxy import run_proxy
 from tests.postgres_server import run_server
-from tests.temporal_server import TemporalServer, run_temporal
+from tests.temporal_server import run_temporal
 
 pytestmark = pytest.mark.e2e
 
@@ -137,20 +138,38 @@ def test_a_fleet_is_as_full_as_its_workers_whoever_of_several_servers_leads(flee
     assert most_at_once(fleet.lines("turns")) == 2
 
 
-def test_a_worker_that_is_cut_off_has_ended_its_work_before_another_begins(fleet: Fleet, temporal: TemporalServer) -> None:
-    with run_proxy(temporal.address) as proxy:
+def test_a_worker_that_is_cut_off_has_ended_its_work_before_another_begins(fleet: Fleet) -> None:
+    with separate_network() as network, run_proxy(fleet.address, host=network.host if network else "127.0.0.1") as proxy:
         server = fleet.serve(LONG)
-        fleet.work("w1", settings=fleet.settings(LONG, address=proxy.address))
+        fleet.work("w1", settings=fleet.settings(LONG, address=proxy.address), network=network)
         run = server.run("long")
         server.until(lambda: len(beats(fleet, "w1")) > 2)
         fleet.work("w2")
-        proxy.cut()
+        (network or proxy).cut()
         server.until(lambda: beats(fleet, "w2"))
         assert beats(fleet, "w1")[-1] < beats(fleet, "w2")[0]
         assert fleet.lines("long") == ["began w1", "began w2"]
         server.post(f"/v1/runs/{run}/cancel")
         assert server.until_state(run)["state"] == "canceled"
         proxy.mend()
+
+
+def test_a_server_and_a_worker_that_are_killed_at_once_lose_nothing(fleet: Fleet) -> None:
+    server = fleet.serve(LONG + TURN)
+    first = fleet.work("w1", "--capacity", "2")
+    run, waiting = server.run("long"), [server.run("turn") for _ in range(3)]
+    server.until(lambda: fleet.lines("turns") and beats(fleet, "w1"))
+    server.kill()
+    first.kill()
+    server.start()
+    fleet.work("w2")
+    server.until(lambda: len(beats(fleet, "w2")) > 2)
+    assert beats(fleet, "w1")[-1] < beats(fleet, "w2")[0]
+    ended = [server.until_state(each) for each in waiting]
+    assert {(each["state"], each["reason"]) for each in ended} <= {("succeeded", None), ("crashed", "node_died")}
+    assert len([line for line in fleet.lines("turns") if line[0] == "+"]) == len(waiting)
+    server.post(f"/v1/runs/{run}/cancel")
+    assert server.until_state(run)["state"] == "canceled"
 
 
 def test_a_frozen_worker_is_told_by_nobody_and_whatever_it_says_later_is_refused(fleet: Fleet) -> None:

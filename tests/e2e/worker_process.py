@@ -3,23 +3,28 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.e2e.forker import ForkedServer, Forker
+from tests.e2e.separate_network import SeparateNetwork
 from tests.e2e.server_process import PATIENCE_S, ServerProcess, until
 
 
 class WorkerProcess:
     """Of the fleet of a server, whose settings file, database and environment it has; with a data directory of its own."""
 
-    def __init__(self, forker: Forker, server: ServerProcess, name: str, *words: str) -> None:
+    def __init__(
+        self, forker: Forker, server: ServerProcess, name: str, *words: str, network: SeparateNetwork | None = None
+    ) -> None:
         self._forker = forker
         self._server = server
         self._words = words
         self.folder = server.folder / name
         self.folder.mkdir()
         self._out, self._err = self.folder / "out", self.folder / "err"
-        self._process: ForkedServer | None = None
+        self._process: ForkedServer | subprocess.Popen[bytes] | None = None
+        self._network = network
         # Of its own, where it has not the server's.
         self.config: Path | None = None
 
@@ -36,10 +41,20 @@ class WorkerProcess:
         own = {str(self._server.data): str(self.data), str(self._server.config): str(self.config or self._server.config)}
         place = [own.get(word, word) for word in self._server.place]
         environ = self._server.environ | {"WORKER": self.folder.name}
+        words = ["worker", *place, *self._words]
+        if self._network is not None:
+            self._process = self._start_apart(self._network, words, environ)
+            return
         self._process = self._forker.fork(
-            words=["worker", *place, *self._words], environ=environ, folder=str(self._server.folder), out=str(self._out),
+            words=words, environ=environ, folder=str(self._server.folder), out=str(self._out),
             err=str(self._err), crash_at=crash_at, nth=nth,
         )  # fmt: skip
+
+    def _start_apart(self, network: SeparateNetwork, words: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Who was loaded before is in our network, and cannot leave it."""
+        command = network.inside([sys.executable, "-m", "rota", *words])
+        with self._out.open("wb") as out, self._err.open("ab") as err:
+            return subprocess.Popen(command, env=environ, cwd=self._server.folder, stdout=out, stderr=err)
 
     @property
     def has_greeted(self) -> bool:

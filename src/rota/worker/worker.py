@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -51,6 +53,7 @@ log = structlog.get_logger("rota.worker")
 BEAT_S = 2.0
 # How long a worker that is stopped tries to tell what its last attempts came to.
 LAST_WORDS_S = 10.0
+FAREWELL_S = 4.0
 MOST_POLLS = 8
 # The set of no labels, as queues are noted.
 ANYBODY = ""
@@ -84,12 +87,17 @@ class Worker:
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._taking: list[TemporalWorker] = []
         self._slots: Slots
+        self._is_stuck = False
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; then stop what is going on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         await self.work(self._greet)
+        if self._is_stuck:
+            # The SDK waits for Temporal to answer, whatever it is told; all else has ended here, and was told where it could be.
+            sys.stdout.flush()
+            os._exit(0)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -113,7 +121,8 @@ class Worker:
         finally:
             for chore in [*chores, *self._polling.values()]:
                 chore.cancel()
-            await asyncio.gather(*chores, *self._polling.values(), return_exceptions=True)
+            await asyncio.gather(*chores, return_exceptions=True)
+            self._is_stuck = not await _wait_for(self._polling.values())
             self._rota.bus.outward = None
             self._tools.keeper.close()
             self._workshop.ledger.close()
@@ -154,7 +163,7 @@ class Worker:
                 await self._attempts.idle.wait()
         await self._workshop.pool.close()
         await self._rota.tools.close()
-        await asyncio.gather(*closing, return_exceptions=True)
+        await _wait_for(closing)
 
     async def _say_it_lives(self) -> None:
         """So that work is sent for what is offered here. Not what attempts are held by."""
@@ -243,6 +252,12 @@ class Worker:
             return await _stay(self._attempts.carry_out(run_id, fence, partial(Hold, handle, silence)), handle)
 
         return attempt
+
+
+async def _wait_for(tasks: Iterable[asyncio.Task[None]]) -> bool:
+    """Whether all of these, which end with the help of Temporal, have done so; it may not be there."""
+    left = set(tasks)
+    return not left or not (await asyncio.wait(left, timeout=FAREWELL_S))[1]
 
 
 async def _stay(work: Coroutine[Any, Any, str], handle: "AsyncActivityHandle") -> str:
