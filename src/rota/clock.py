@@ -44,7 +44,7 @@ class SystemClock:
         return time.monotonic()
 
     async def wait(self, wake: asyncio.Event, until: datetime | None) -> None:
-        if until is not None and until <= self.now():
+        if wake.is_set() or (until is not None and until <= self.now()):
             return
         with _wall_timer(until, wake) as armed:
             if armed:

@@ -1,8 +1,8 @@
 """Tasks: create, get, list, change, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rota.core.actor import Actor
 from rota.core.errors import Conflict, NotFound
@@ -15,6 +15,7 @@ from rota.ops.context import Rota
 from rota.ops.modules import keep_hidden
 from rota.ops.single import check_single
 from rota.store import admission, deletion, outbox, projecttasks, runs, tasks, users
+from rota.store.audit import Entry
 from rota.store.database import Connection
 
 MOST_LIVE = 20_000
@@ -29,6 +30,23 @@ Find = Callable[[Connection, Actor, str], Task]
 
 def nothing_beside(_c: Connection, _task: Task) -> None:
     """Of a task that stands for itself."""
+
+
+class Made(NamedTuple):
+    """A task that somebody has made, not stored yet."""
+
+    rota: Rota
+    actor: Actor
+    task: Task
+
+    @property
+    def stands_for_itself(self) -> bool:
+        """Whether nothing but its name is compared with other tasks."""
+        return not self.task.spec.shared and self.task.spec.policy.dedupe_key is None
+
+    def line(self) -> Entry:
+        spec = self.task.spec
+        return audit.entry_of(self.rota, self.actor, "task.created", self.task.id, name=spec.name, title=spec.title)
 
 
 async def create_task(
@@ -56,16 +74,27 @@ async def create_task(
         next_at=opening.next_at,
     )
 
-    def write(c: Connection) -> None:
-        _check_owner(c, actor, owner_id)
-        check_single(c, actor, task)
-        tasks.insert_task(c, task)
-        beside(c, task)
-        audit.note(c, rota, actor, "task.created", task.id, name=spec.name, title=spec.title)
-
-    await rota.database.write(write)
+    made = Made(rota, actor, task)
+    if owner_id is None and beside is nothing_beside and made.stands_for_itself:
+        await rota.database.write_part(_store_all, made)
+    else:
+        await rota.database.write(lambda c: _store_one(c, made, owner_id, beside))
     _changed(rota, "task.created", task)
     return task
+
+
+def _store_one(c: Connection, made: Made, owner_id: str | None, beside: Beside) -> None:
+    _check_owner(c, made.actor, owner_id)
+    check_single(c, made.actor, made.task)
+    tasks.insert_task(c, made.task)
+    beside(c, made.task)
+    audit.note_all(c, [made.line()])
+
+
+def _store_all(c: Connection, all_made: Sequence[Made]) -> list[Conflict | None]:
+    refused = tasks.insert_tasks(c, [made.task for made in all_made])
+    audit.note_all(c, [made.line() for made, error in zip(all_made, refused, strict=True) if error is None])
+    return refused
 
 
 async def get_task(rota: Rota, actor: Actor, reference: str) -> Task:

@@ -17,10 +17,13 @@ from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us, from_us_or_none, to_us, to_us_or_none
 
 COLUMNS = "id, owner_id, source, status, doc, version, anchor_at, cursor_at, next_at, created_at, updated_at"
-# Nothing is stored if another task of the owner has the name.
+# One is not stored if another task of the owner has the name.
 INSERT = f"""
     INSERT INTO tasks ({COLUMNS}, name, topic, is_service, jitter_s, schedule_kind, dedupe_key, shared, title)
-    VALUES ({", ".join("?" * 19)}) ON CONFLICT DO NOTHING RETURNING id"""
+    {{values}} ON CONFLICT DO NOTHING RETURNING id"""
+INSERTED_TYPES = (
+    "text text text text text integer bigint bigint bigint bigint bigint text text integer float8 text text integer text"
+)
 FIND = f"SELECT {COLUMNS} FROM tasks WHERE id = ?"
 # An installation's task has no owner; COALESCE is how the index of names spells that.
 FIND_BY_NAME = f"SELECT {COLUMNS} FROM tasks WHERE COALESCE(owner_id, '') = ? AND name = ? AND status <> 'removed'"
@@ -82,10 +85,18 @@ def insert_task(c: Connection, task: Task) -> None:
     title of a shared one are those of another shared one.
     """
     _refuse_twin(c, task.id, task.spec)
-    if c.row(INSERT, (*_values(task), *_searched(task.spec))) is None:
+    if insert_tasks(c, [task])[0] is not None:
         raise _name_taken(task.name)
-    if isinstance(task.spec.executor, Module):
-        numbered.note_task(c, task)
+
+
+def insert_tasks(c: Connection, new: Sequence[Task]) -> list[Conflict | None]:
+    """Store new tasks, of which none is shared or it is the only one. Answers for each what refuses it; the others are stored."""
+    found = c.batch(INSERT, INSERTED_TYPES, [(*_values(task), *_searched(task.spec)) for task in new])
+    stored = {row[0] for row in found}
+    for task in new:
+        if task.id in stored and isinstance(task.spec.executor, Module):
+            numbered.note_task(c, task)
+    return [None if task.id in stored else _name_taken(task.name) for task in new]
 
 
 def find_task(c: Connection, task_id: str) -> Task | None:
