@@ -10,7 +10,7 @@ from msgspec import Struct
 from rota.config import Notifier
 from rota.config.settings import PosthogPush
 from rota.core.delivery import MAIL, NOTE, Delivery
-from rota.core.errors import NotFound, RotaError
+from rota.core.errors import NotFound
 from rota.core.message import WITH_TAIL, Message, compose, fill, shorten
 from rota.core.notification import SEVERITIES, Note
 from rota.core.run import Run
@@ -24,7 +24,7 @@ TAIL = 3
 # Among the last lines may be some of our own, about the run.
 LOOK_BACK = 12
 ShowRun = Callable[[Run, str], Any]
-# The log of a run, with its task's name. Raises Conflict where it cannot be had, and Unavailable.
+# As much as there is of the log of a run, with its task's name. Raises Unavailable.
 OpenLog = Callable[[Run, str], Awaitable[LogReader]]
 
 
@@ -130,13 +130,8 @@ class Letters:
         )
 
     async def _read_tail(self, note: Note) -> list[str]:
-        """The last lines that the run has printed; secrets are masked in the log itself. None of a log that is out of reach: the
-        news is what counts."""
-        try:
-            reader = await self._open_log(note.run, note.task)
-        except RotaError:
-            return []
-        return await asyncio.to_thread(_tail, reader, note)
+        """The last lines that the run has printed; secrets are masked in the log itself."""
+        return await asyncio.to_thread(_tail, await self._open_log(note.run, note.task), note)
 
 
 def _tail(reader: LogReader, note: Note) -> list[str]:

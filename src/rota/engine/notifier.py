@@ -220,6 +220,8 @@ class Notifier:
         sent: Sent | None = None
         try:
             sent = await self._try(delivery, body, at)
+        except Unavailable as error:
+            sent = Sent(error=error.message)
         except RotaError as error:
             sent = Sent(error=error.message, is_final=True)
         except Exception as fault:

@@ -24,6 +24,11 @@ async def open_logs(rota: Rota, wanted: Sequence[tuple[Run, str]]) -> list[LogRe
     return [_reader(rota, run, task_name) for run, task_name in wanted]
 
 
+async def open_what_there_is(rota: Rota, run: Run, task_name: str) -> LogReader:
+    """Of a log that cannot be had: what is here of it. Raises Unavailable."""
+    return (await open_logs(rota, [(run, task_name)]))[0]
+
+
 async def catch_up(rota: Rota, run: Run, task: Task | str) -> None:
     """The same again for a log that is open: what was written meanwhile, if that can be had. `task`: or its name."""
     with suppress(RotaError):

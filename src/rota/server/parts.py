@@ -40,7 +40,7 @@ from rota.modules.pool import Pool
 from rota.ops.context import Rota
 from rota.ops.door import Door
 from rota.ops.machine import Machine
-from rota.ops.openlogs import open_log
+from rota.ops.openlogs import open_what_there_is
 from rota.outgoing import Guard, Outgoing
 from rota.own_log import OwnLog
 from rota.runners import Leavings, LogGrowth, ProcessLedger, Runner
@@ -144,7 +144,8 @@ def build_parts(source: Source, loaded: Loaded, own_log: OwnLog) -> Parts:
     runner: Runner = workshop.runner if fleet is None else fleet.runner
     rota.halt, rota.deliver = partial(_halt, runner, rota.bus), workshop.project.deliver
     dispatcher = Dispatcher(engine, runner, partial(_is_outside, settings), is_led=fleet is not None)
-    letters = Letters(partial(open_log, rota), loaded.notifying.notifiers, _speaker(settings), partial(show_run, rota.modules))
+    speaker, show = _speaker(settings), partial(show_run, rota.modules)
+    letters = Letters(partial(open_what_there_is, rota), loaded.notifying.notifiers, speaker, show)
     settler = Settler(engine, runner, dispatcher, partial(is_durable, workshop.executors))
     parts = Parts(
         settings=settings,

@@ -107,11 +107,11 @@ class Teller:
     async def tell_all(self) -> None:
         """All that was written until now. Raises OSError."""
         async with self._busy:
-            while self._dirty:
-                dirty, self._dirty = self._dirty, {}
+            dirty, self._dirty = list(self._dirty), {}
+            while dirty:
                 try:
                     await self._look_up(dirty)
-                    await self._tell(list(dirty))
+                    dirty = await self._tell(dirty)
                 except BaseException:
                     self._doubt(dirty)
                     raise
@@ -137,17 +137,19 @@ class Teller:
                 if going.spool is not None:
                     going.spool.close()
                 going.spool, going.is_unsure = None, True
-                self._dirty[run_id] = None
+                self._look_at(run_id)
 
-    async def _tell(self, run_ids: list[str]) -> None:
+    async def _tell(self, run_ids: list[str]) -> list[str]:
+        """As much as goes into one transaction. Returns those of which there was more."""
         told: list[Told] = []
+        more: list[str] = []
         room = MOST_BYTES
         for run_id in run_ids:
             going = self._going.get(run_id)
             if going is None:
                 continue
             if room <= 0:
-                self._dirty[run_id] = None
+                more.append(run_id)
                 continue
             spool = going.spool = going.spool or self._open(going)
             spool.is_over = going.is_over
@@ -157,7 +159,7 @@ class Teller:
                 told.append(portion)
                 room -= sum(len(chunk.data) for chunk in portion.chunks)
             if spool.has_more:
-                self._dirty[run_id] = None
+                more.append(run_id)
         taken = await self._write(told) if told else set()
         for run_id in taken:
             self._going[run_id].refused = 0
@@ -166,8 +168,9 @@ class Teller:
             self._going[run_id].refused += 1
         self._doubt(refused)
         for run_id in run_ids:
-            if run_id not in self._dirty:
+            if run_id not in self._dirty and run_id not in more:
                 self._let_go(run_id)
+        return more
 
     def _open(self, going: Going) -> Spool:
         run_id = going.name.run_id
