@@ -21,6 +21,7 @@ from rota.server import reload
 from rota.store import fanout, steps
 
 Condition = Callable[..., bool]
+End = Callable[[], object]
 Trap = Callable[[int], None]
 
 
@@ -29,8 +30,13 @@ def die() -> NoReturn:
     raise SystemExit("nobody outlives this")
 
 
-def before(owner: Any, name: str, when: Condition = lambda *_, **__: True) -> Trap:
-    """Dies instead of the nth call whose arguments fit."""
+def freeze() -> None:
+    """Goes on only when somebody says so."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def before(owner: Any, name: str, when: Condition = lambda *_, **__: True, end: End = die) -> Trap:
+    """Dies, or what is given as its end, instead of the nth call whose arguments fit."""
 
     def set_up(nth: int) -> None:
         work, count = getattr(owner, name), itertools.count(1)
@@ -38,7 +44,7 @@ def before(owner: Any, name: str, when: Condition = lambda *_, **__: True) -> Tr
         @functools.wraps(work)
         def call(*args: Any, **rest: Any) -> Any:
             if when(*args, **rest) and next(count) == nth:
-                die()
+                end()
             return work(*args, **rest)
 
         setattr(owner, name, call)
@@ -46,15 +52,15 @@ def before(owner: Any, name: str, when: Condition = lambda *_, **__: True) -> Tr
     return set_up
 
 
-def after(owner: Any, name: str, when: Condition = lambda *_: True) -> Trap:
-    """Dies when the nth call whose result fits has returned, before anybody sees the result."""
+def after(owner: Any, name: str, when: Condition = lambda *_: True, end: End = die) -> Trap:
+    """Dies, or what is given as its end, when the nth call whose result fits has returned, before anybody sees the result."""
 
     def set_up(nth: int) -> None:
         work, count = getattr(owner, name), itertools.count(1)
 
         def judge(result: Any) -> Any:
             if when(result) and next(count) == nth:
-                die()
+                end()
             return result
 
         @functools.wraps(work)
@@ -73,6 +79,7 @@ def after(owner: Any, name: str, when: Condition = lambda *_: True) -> Trap:
 POINTS: dict[str, Trap] = {
     # A slot becomes a run
     "slots fired, not committed": after(Scheduler, "_record"),
+    "slots fired, frozen before they are committed": after(Scheduler, "_record", end=freeze),
     "slots committed, not dispatched": after(Scheduler, "tick", lambda tick: tick.counts["runs"] > 0),
     "run asked for, not answered": after(starts, "start_task"),
     # A run becomes a process

@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -77,6 +78,10 @@ def node_of(pair: Pair, run_id: str) -> str | None:
     return found[0][0] if found else None
 
 
+def is_frozen(server: ServerProcess) -> bool:
+    return Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
     with run_server({"synchronous_commit": "on"}) as server:
@@ -120,12 +125,12 @@ def test_when_the_leader_dies_while_it_fires_the_other_takes_over_what_it_planne
 
 def test_a_leader_that_was_frozen_finds_itself_given_up_and_comes_back_as_another_node(pair: Pair) -> None:
     a, b, _ = pair
-    a.start()
+    a.start(crash_at="slots fired, frozen before they are committed", nth=5)
     work = a.run("work")
     a.until_state(work, "running")
     b.start()
     before = nodes_of(b)["a"]["id"]
-    a.signal(signal.SIGSTOP)
+    b.until(lambda: is_frozen(a))
     frozen_at = time.monotonic()
     assert b.until_state(work)["reason"] == "node_died"
     assert list(nodes_of(b)) == ["b"]
@@ -133,6 +138,7 @@ def test_a_leader_that_was_frozen_finds_itself_given_up_and_comes_back_as_anothe
     time.sleep(max(0.0, 12 - (time.monotonic() - frozen_at)))
     a.signal(signal.SIGCONT)
     after = b.until(lambda: nodes_of(b).get("a"))
+    assert "loop has to wait" in a.own_log(), "what it was about to write is refused"
     assert (after["id"] != before, after["leads"], leader(a)) == (True, False, "b")
     assert a.get(f"/v1/runs/{work}")["reason"] == "node_died"
     pair.until_slots_after(time.time())

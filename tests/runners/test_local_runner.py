@@ -373,3 +373,15 @@ def test_the_ends_of_many_short_runs_are_told_together(tmp_path: Path) -> None:
         return told
 
     assert len(asyncio.run(scenario())) <= 2
+
+
+def test_what_may_be_another_nodes_by_now_is_not_begun(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        place, claim = Place(tmp_path), make_claim(f"touch {tmp_path}/began")
+        place.runner.is_ours = lambda: False
+        place.runner.start([claim])
+        await place.runner.close(5)
+        assert not (tmp_path / "began").exists()
+        assert (place.runner.take_finished(), place.ledger.open_entries()) == ([], [])
+
+    run(scenario())

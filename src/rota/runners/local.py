@@ -85,6 +85,8 @@ class LocalRunner:
         self._sealed = False
         self._going: dict[str, Going] = {}
         self._abandoned: set[Key] = set()
+        # Asked last before anything is begun: whoever was frozen since it was claimed may have lost it.
+        self.is_ours: Callable[[], bool] = lambda: True
         self._finished: list[Finished] = []
         self._delivered: list[Delivered] = []
 
@@ -206,6 +208,10 @@ class LocalRunner:
 
     async def _carry_out(self, claim: Claim, stop: StopRequest, log: LogWriter, secrets: Mapping[str, str]) -> Outcome:
         policy, run = claim.task.spec.policy, claim.run
+        if not self.is_ours():
+            logger.warning("not begun: it may be another node's by now", run_id=run.id)
+            self._abandoned.add((run.id, run.fence))
+            return Outcome(state="crashed", reason="node_died")
         limit = TimeLimit(policy.timeout_s, partial(stop.ask, "timeout"))
         context = structs.replace(self._context(claim, stop, log, secrets), limit=limit)
         if run.attempt > 1:

@@ -31,6 +31,7 @@ from rota.ops.installation import apply_file_tasks
 from rota.ops.sharedwords import SharedWords
 from rota.runners import LogGrowth
 from rota.runners.keeper import Keeper
+from rota.runners.local import LocalRunner
 from rota.server.logexchange import LogExchange
 from rota.server.units import Units
 from rota.store import gonelogs, nodes
@@ -70,6 +71,8 @@ class Cluster:
         self.membership = Membership(parts.engine, seat, self._beside, parts.settler, duties)
         self._relay = Relay(parts.engine, self._beside, self._hear_call, self._hidden())
         self._listener = Listener(PostgresDriver(url), self._relay.hear, self._relay.miss)
+        if isinstance(parts.runner, LocalRunner):
+            parts.runner.is_ours = lambda: not (seat.is_out or seat.is_stale)
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper: Keeper | None = None
 
