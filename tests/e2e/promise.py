@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.e2e.server_process import Run, ServerProcess
+from tests.e2e.server_process import Run, ServerProcess, until
 from tests.e2e.witness import Witness
 
 from rota.core.states import ENDED, REFUSED
@@ -10,6 +10,8 @@ from rota.runners import ProcessLedger
 
 # Of what ended so, each attempt has surely begun.
 WHOLE = frozenset({"succeeded", "failed", "timed_out"})
+# For what hundreds of runs come to that are left waiting.
+REST_S = 90.0
 
 
 def check_promise(server: ServerProcess, planned: dict[str, int] | None = None) -> None:
@@ -17,7 +19,7 @@ def check_promise(server: ServerProcess, planned: dict[str, int] | None = None) 
 
     planned  how many slots each of these tasks has in all
     """
-    server.until(lambda: not _unfinished(server))
+    until(lambda: not _unfinished(server), lambda: f"{_unfinished(server)}\n{server.own_log()}", REST_S)
     witness, runs = Witness(server.folder), server.runs()
     witness.check()
     began = Counter(each.run_id for each in witness.began())

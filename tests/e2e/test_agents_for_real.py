@@ -122,6 +122,7 @@ def test_a_chain_killed_in_the_middle_of_a_prompt_pays_for_no_finished_one_again
     assert "sk-key-0123456789" not in server.own_log()
 
 
+@pytest.mark.timeout(300)
 def test_a_chain_killed_behind_every_node_pays_for_each_once(make_server: MakeServer, model: Model) -> None:
     server = make_server(FIVE % model.url)
     server.start("node written, next not begun")

@@ -60,6 +60,7 @@ def running_lines(task: dict[str, Any]) -> list[str]:
     return [line.partition(":")[0] for line in task["logs"] if line.endswith(": Running")]
 
 
+@pytest.mark.timeout(300)
 def test_a_chain_of_five_killed_between_its_nodes_goes_on_behind_the_last(make_server: MakeServer) -> None:
     server = make_server("")
     server.start()

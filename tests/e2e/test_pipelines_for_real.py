@@ -27,6 +27,7 @@ steps = [
 """
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("point", "nth"), [("step done, not written", 2), ("step written, next not begun", 1)])
 def test_ten_steps_killed_at_every_boundary_are_each_done_once(make_server: MakeServer, point: str, nth: int) -> None:
     server = make_server(TEN)
