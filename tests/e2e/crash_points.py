@@ -35,8 +35,8 @@ def freeze() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def before(owner: Any, name: str, when: Condition = lambda *_, **__: True, end: End = die) -> Trap:
-    """Dies, or what is given as its end, instead of the nth call whose arguments fit."""
+def before(owner: Any, name: str, when: Condition = lambda *_, **__: True) -> Trap:
+    """Dies instead of the nth call whose arguments fit."""
 
     def set_up(nth: int) -> None:
         work, count = getattr(owner, name), itertools.count(1)
@@ -44,7 +44,7 @@ def before(owner: Any, name: str, when: Condition = lambda *_, **__: True, end: 
         @functools.wraps(work)
         def call(*args: Any, **rest: Any) -> Any:
             if when(*args, **rest) and next(count) == nth:
-                end()
+                die()
             return work(*args, **rest)
 
         setattr(owner, name, call)

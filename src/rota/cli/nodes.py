@@ -13,6 +13,8 @@ from rota.cli.place import Place
 from rota.cli.table import show_table
 
 MOST_OFF_S = 2.0
+# Each says every two seconds that it lives.
+SILENT_S = 5.0
 
 
 @click.command("nodes", short_help="List the servers that share the database.")
@@ -29,13 +31,16 @@ def command(place: Place) -> None:
     if found["term"] is not None:
         click.echo(f"Term {found['term']}.")
     for node in found["items"]:
-        for remark in _remarks(node):
+        for remark in list_remarks(node):
             click.echo(f"{node['name']}: {remark}")
     for wait in found["unplaced"]:
         click.echo(f"{wait['runs']} {'run waits' if wait['runs'] == 1 else 'runs wait'}: {wait['why']}")
 
 
-def _remarks(node: dict[str, Any]) -> Iterator[str]:
+def list_remarks(node: dict[str, Any]) -> Iterator[str]:
+    """What an operator should look at."""
+    if node["silent_s"] > SILENT_S:
+        yield f"not heard of for {node['silent_s']:.0f} s; others take what it had after {node['lost_after_s']:.0f} s"
     if node["differs"]:
         yield f"differs in {', '.join(node['differs'])}"
     if abs(node["clock_off_s"]) > MOST_OFF_S:

@@ -22,6 +22,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     settings  a checksum of the tasks that its settings file defines: they should be the same everywhere
     version, schema  of the program, and the newest form of the database that it knows; null of an older one
     lost_after_s     others may take its runs when it was silent for so long
+    silent_s         nothing was heard of it for so long
     clock_off_s      how far its clock is ahead of the database's
     differs          what is another there than at the node that answers, and should not be: `settings`, `settings.<part>`,
                      `version`, `node` (its name is the same)
@@ -40,6 +41,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     version: str | None
     schema: int | None
     lost_after_s: float
+    silent_s: float
     clock_off_s: float
     differs: list[str]
     started_at: datetime
@@ -87,7 +89,8 @@ def _status(seen: Seen, holder: str | None, here: Node | None) -> NodeStatus:
         id=node.id, name=node.name, kind=node.kind, address=node.address, labels=node.labels, capacity=node.capacity,
         busy=node.busy, leads=node.id == holder, is_asked=here is not None and node.place == here.place,
         settings=node.settings, version=node.version, schema=node.schema, lost_after_s=node.lost_after.total_seconds(),
-        clock_off_s=node.clock_off.total_seconds(), differs=[] if here is None else find_differences(here, node),
+        silent_s=seen.silence.total_seconds(), clock_off_s=node.clock_off.total_seconds(),
+        differs=[] if here is None else find_differences(here, node),
         started_at=seen.started_at, seen_at=seen.seen_at,
     )  # fmt: skip
 
