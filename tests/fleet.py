@@ -9,6 +9,7 @@ from pathlib import Path
 from tests import under
 from tests.schemas import lend_to
 
+from rota.blobs import LocalBlobs
 from rota.datadir import BLOBS
 from rota.ops.context import Rota
 from rota.own_log import OwnLog
@@ -43,6 +44,8 @@ class AtWork:
         source = _changed(source, **{"server.data": str(own)})
         self._worker = Worker(source, source.load(), OwnLog(io.StringIO()))
         self.rota = self._worker._rota
+        if isinstance(self.rota.blobs, LocalBlobs):  # a drive that is in the network by our word alone
+            self.rota.blobs.takes = True
         self._working = asyncio.create_task(self._worker.work())
 
     async def begin(self) -> None:
