@@ -51,4 +51,6 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
     url = request.getfixturevalue("new_postgres") if getattr(request, "param", "") == "postgres" else data / "rota.db"
     with closing(open_database(url)) as database:
         database.run(fill)
+        # What is in there means nothing, and shared logs are read where there is one server.
+        database.run(lambda c: [c.run(f"DELETE FROM {table}") for table in ("log_chunks", "run_logs")])
         yield database

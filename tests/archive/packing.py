@@ -88,5 +88,5 @@ def older(backup: Path, schema: int) -> Path:
 def fill_known(c: Connection, known: dict[str, list[str]]) -> None:
     for table in copying.copied_tables():
         columns = [column for column in TABLES[table] if column in known[table]]
-        if columns:
+        if columns and table not in ("run_logs", "log_chunks"):
             copying.write_rows(c, table, columns, [row_of(table, columns, n) for n in range(1, ROWS + 1)])

@@ -52,7 +52,7 @@ def test_what_a_killed_restore_left_in_its_directory_goes(source: Database, tmp_
     assert len(files(tmp_path / "again")) == account.files + 1
 
 
-@pytest.mark.parametrize("other", ["rota.db", "node.id", "mine.txt"])
+@pytest.mark.parametrize("other", ["rota.db", "server.lock", "mine.txt"])
 def test_a_directory_with_anything_else_is_left_alone(source: Database, tmp_path: Path, other: str) -> None:
     back_up(source, tmp_path / "data", tmp_path / "all.tar", NOON)
     (tmp_path / "again" / ".restoring").mkdir(parents=True)

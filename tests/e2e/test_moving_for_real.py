@@ -64,3 +64,33 @@ def test_a_move_keeps_ids_history_logs_and_keys(make_server: MakeServer, postgre
     server.start()
     assert (history(server), lists_with(server, key)) == (told, 200)
     assert server.until_state(server.run("hello"))["state"] == "succeeded"
+
+
+THERE = """
+[tasks.there]
+runs_on = ["b"]
+run = 'echo "hello $ROTA_RUN_ID"'
+"""
+
+
+def test_a_backup_of_one_node_has_the_logs_of_the_others(make_server: MakeServer, postgres_url: str) -> None:
+    name = f"shared_{uuid4().hex}"
+    with closing(PostgresDriver(postgres_url).connect()) as c:
+        c.run(f"CREATE DATABASE {name}")
+    url = postgres_url.replace("/postgres?", f"/{name}?")
+    here = make_server(f'[server]\nnode = "a"\n{THERE}', database=url)
+    there = make_server(f'[server]\nnode = "b"\nlabels = ["b"]\n{THERE}', database=url)
+    here.start()
+    there.start()
+    run_id = here.run("there")
+    assert here.until_state(run_id)["state"] == "succeeded"
+    backup = here.folder / "one.tar"
+    made = here.cli("backup", str(backup))
+    assert made.returncode == 0, made.stderr
+    assert there.stop() == here.stop() == 0
+
+    alone = make_server(THERE)
+    restored = alone.cli("restore", str(backup))
+    assert restored.returncode == 0, restored.stderr
+    alone.start()
+    assert alone.log_texts(run_id) == [f"hello {run_id}"]

@@ -5,15 +5,18 @@ import os
 import stat
 from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from rota.blobs.incoming import FOLDER as INCOMING
-from rota.datadir import BLOBS, LOGS
+from rota.datadir import BLOBS, LOGS, PLACE
 from rota.logs.name import LogPaths, run_id_of
 
 # What of a data directory is copied; the database comes as its tables, the rest is of the server that runs.
 FOLDERS = (LOGS, BLOBS)
+# With what tells this directory from others: what the database says of its logs is said of this name.
+PARTS = (PLACE, *FOLDERS)
 # A log begins a new file a few times in its life, and not while we look.
 MOST_LOOKS = 10
 
@@ -31,7 +34,7 @@ def open_files(data_dir: Path, runs: Container[str]) -> Iterator[Found]:
 
     Files of one log are from one look at it: they belong together.
     """
-    for group in _groups(data_dir, runs):
+    for group in chain([[data_dir / PLACE]], _groups(data_dir, runs)):
         with ExitStack() as opened:
             yield from _open_together(group, opened)
 

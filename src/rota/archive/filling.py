@@ -9,6 +9,7 @@ import msgspec
 from rota.archive.contents import ACCOUNT, FILES, FORMAT, HEAD, TABLES, Account, Measured, Part, Tally
 from rota.archive.files import FOLDERS
 from rota.core.errors import Invalid
+from rota.datadir import PLACE
 from rota.store import copying
 from rota.store.database import Connection
 
@@ -75,7 +76,7 @@ def _read_account(data: bytes) -> Account:
 def _create(folder: Path, name: str) -> IO[bytes]:
     """Among the logs and artifacts, whatever its name says; for the owner alone, as the folders it is in."""
     parts = PurePosixPath(name).parts
-    if len(parts) < 2 or parts[0] not in FOLDERS or ".." in parts or "\0" in name:
+    if (name != PLACE and (len(parts) < 2 or parts[0] not in FOLDERS)) or ".." in parts or "\0" in name:
         raise Invalid(f"a backup of Rota holds no file {name[:200]!r}")
     for part in parts[:-1]:
         folder = folder / part

@@ -11,6 +11,7 @@ import msgspec
 
 from rota.archive.contents import FIRST_SCHEMA, FORMAT, HEAD, Account, Head
 from rota.archive.filling import HINT, Filling
+from rota.archive.gathered import FindBlobs, gather_logs, in_directory
 from rota.archive.staging import stage
 from rota.core.errors import Conflict, Invalid
 from rota.datadir import DATABASE
@@ -25,12 +26,15 @@ LONGEST_HEAD_BYTES = 64 * 1024
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeError, OverflowError)
 
 
-def restore(source: Path, data_dir: Path, url: str | None = None, node: str | None = None) -> Account:
+def restore(
+    source: Path, data_dir: Path, url: str | None = None, node: str | None = None, find_blobs: FindBlobs = in_directory
+) -> Account:
     """Fill a new data directory, and the empty PostgreSQL database at `url` or else a new SQLite file, from a backup.
 
     All or nothing: rows are written in one transaction, files into a folder of their own, which takes its place in the end. A
     server refuses a database until that is done; one that a restore has filled which was killed then is filled again.
-    Tables of an older version go through the migrations since. `node`: the name of the node that has these files from now on.
+    Tables of an older version go through the migrations since. `node`: the name of the node that has these files from now on;
+    `find_blobs`: where objects are. Logs that servers shared in their database become files where there is one server.
     Raises Conflict if there is data already, Invalid if the file is no whole backup, or one of a newer version.
     """
     head = _read(source, lambda: _read_head(source))
@@ -41,7 +45,9 @@ def restore(source: Path, data_dir: Path, url: str | None = None, node: str | No
             account = database.run(lambda c: _read(source, lambda: _fill(c, source, staging.folder, head)))
         with closing(open_database(place, use="replace")) as database:  # the migrations since
             database.run(lambda c: _name_node(c, head, node))
-            if url is not None:
+            if url is None:
+                gather_logs(database, staging.folder, find_blobs)
+            else:
                 staging.settle()
                 database.run(lambda c: settings.delete_setting(c, RESTORE))
         if url is None:

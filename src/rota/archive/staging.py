@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rota.archive.files import FOLDERS
+from rota.archive.files import PARTS
 from rota.core.errors import Conflict, Unavailable
 from rota.datadir import DATABASE
 
@@ -60,7 +60,7 @@ def _make_folder(data_dir: Path, *, is_begun: bool) -> Path:
     left = {path.name for path in data_dir.iterdir()} if data_dir.exists() else None
     if left is None:
         folder = data_dir.with_name(f"{data_dir.name}.restoring")
-    elif not left or ((is_begun or INSIDE in left) and left <= {INSIDE, *FOLDERS}):
+    elif not left or ((is_begun or INSIDE in left) and left <= {INSIDE, *PARTS}):
         folder = data_dir / INSIDE
     else:
         raise Conflict(f"{data_dir} is not empty", hint="name another directory with --data")
@@ -80,7 +80,7 @@ def _clear(folder: Path, data_dir: Path) -> None:
     """Leave nothing of a try that was killed, but the folder itself, which is locked."""
     left = list(folder.iterdir())
     if folder.parent == data_dir:
-        left += [data_dir / name for name in FOLDERS if (data_dir / name).exists()]
+        left += [data_dir / name for name in PARTS if (data_dir / name).exists()]
     for path in left:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     folder.chmod(0o700)

@@ -1,12 +1,17 @@
 """`rota restore`: an installation out of a backup."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rota.cli.command import with_place
 from rota.cli.output import show_line
 from rota.cli.place import Place
+
+if TYPE_CHECKING:
+    from rota.blobs import Blobs
+    from rota.store.database import Database
 
 
 @click.command("restore", short_help="Make an installation out of a backup.")
@@ -18,9 +23,16 @@ def command(place: Place, file: Path) -> None:
     A backup of either database fits both. What runs were at when it was made is settled at the first start, as after a crash.
     """
     from rota.archive import restore
+    from rota.blobs import build_blobs
+    from rota.clock import SystemClock
+    from rota.datadir import BLOBS
 
     url = place.settings.server.database
-    account = restore(file, place.data_dir, url.reveal() if url else None, place.node)
+
+    def find_blobs(database: "Database", data_dir: Path) -> "Blobs":
+        return build_blobs(place.settings.blobs, data_dir / BLOBS, database, SystemClock())
+
+    account = restore(file, place.data_dir, url.reveal() if url else None, place.node, find_blobs)
     show_line(
         {
             "data": str(place.data_dir),

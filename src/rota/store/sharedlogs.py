@@ -1,15 +1,21 @@
 """Shared logs: how far the log of a run was told to other machines, by whom, and where what was told lies."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
 from rota.store import logchunks
 from rota.store.connection import Connection, Row
 from rota.store.logchunks import Chunk
+from rota.store.moments import from_us
 
 FIELDS = "run_id, writer, base, seq, mark, is_whole, drawn, kept_seq"
 FIND = f"SELECT {FIELDS} FROM run_logs WHERE run_id IN ({{values}})"
+LIST = """
+    SELECT t.name, r.created_at, l.run_id, l.writer, l.base, l.seq, l.mark, l.is_whole, l.drawn, l.kept_seq
+    FROM run_logs AS l JOIN runs AS r ON r.id = l.run_id JOIN tasks AS t ON t.id = r.task_id
+    WHERE l.run_id > ? ORDER BY l.run_id LIMIT ?"""
 # Of a run that is gone nothing is written down. A new row has nothing before it, so that `kept_seq` can bring here from where
 # the writer goes on; the same told twice is taken, for an answer may have got lost.
 TELL = """
@@ -88,6 +94,17 @@ def find_shared_logs(c: Connection, run_ids: Iterable[str]) -> dict[str, SharedL
     """Those that were told of at all."""
     rows = c.batch(FIND, "text", [(run_id,) for run_id in run_ids])
     return {row[0]: _shared(row) for row in rows}
+
+
+def list_shared_logs(c: Connection, after_id: str, limit: int) -> list[tuple[str, datetime, SharedLog]]:
+    """With their tasks' names, and when their runs were made; in the order of the runs."""
+    return [(row[0], from_us(row[1]), _shared(row[2:])) for row in c.rows(LIST, (after_id, limit))]
+
+
+def forget(c: Connection, run_id: str) -> None:
+    """Nobody else is to read it."""
+    c.run("DELETE FROM log_chunks WHERE run_id = ?", (run_id,))
+    c.run("DELETE FROM run_logs WHERE run_id = ?", (run_id,))
 
 
 def tell(c: Connection, writer: str, told: Sequence[Told]) -> set[str]:
