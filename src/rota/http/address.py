@@ -1,6 +1,7 @@
 """Where a request comes from, and by which name the server was asked: through trusted proxies, and through no others."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from msgspec import Struct
@@ -94,6 +95,8 @@ def _last(headers: dict[bytes, bytes], name: bytes) -> str:
     return headers.get(name, b"").decode("latin-1").rpartition(",")[2].strip()
 
 
+# It is asked with each request, and a client sends many.
+@lru_cache(maxsize=1024)
 def _parse(text: str) -> Address | None:
     bare = text.partition("]")[0].strip("[") if text.startswith("[") else text
     if bare.count(":") == 1:

@@ -61,6 +61,8 @@ class CronSchedule(Struct, frozen=True, tag_field="kind", tag="cron", forbid_unk
             raise Invalid.at("expr", str(error), self.expr[:LONGEST_EXPR]) from None
 
 
+# Most tasks come by one of a few expressions: at midnight, every hour.
+@lru_cache(maxsize=1024)
 def _parse(expr: str) -> Fields:
     if expr.upper().startswith(("CRON_TZ=", "TZ=")):
         raise BadField("a time zone inside the expression is not read; give it as timezone")
