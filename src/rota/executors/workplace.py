@@ -50,4 +50,4 @@ def read_output(path: Path) -> bytes | None:
 
 def secrets_of(context: Context) -> Secrets:
     """What stands in no output, as it stands in no log."""
-    return Secrets(value for value in context.secrets.values() if value)
+    return Secrets([value for value in context.secrets.values() if value])

@@ -1,11 +1,14 @@
 """Replaces secret values in a stream of bytes, wherever the chunks are cut."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 REDACTED = b"[redacted]"
 MIN_SECRET_BYTES = 4  # shorter values stand everywhere in ordinary output: masking them would hide nothing but the output
+
+
+_NOTHING = re.compile(b"(?!)")
 
 
 class Secrets:
@@ -14,7 +17,11 @@ class Secrets:
     Values, and lines of values, shorter than 4 bytes are not masked on their own. Overlapping values are masked together.
     """
 
-    def __init__(self, values: Iterable[str]) -> None:
+    def __init__(self, values: Collection[str]) -> None:
+        self._values: list[bytes] = []
+        self._pattern = _NOTHING
+        if not values:  # as most runs are: a pattern for each of them would be made for nothing
+            return
         found = {piece for value in values for piece in _pieces(value) if len(piece) >= MIN_SECRET_BYTES}
         self._values = sorted(found, key=lambda value: (-len(value), value))
         self._pattern = re.compile(b"|".join(re.escape(value) for value in self._values))

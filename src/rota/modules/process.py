@@ -1,6 +1,7 @@
 """A worker's process, as the server sees it."""
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -54,6 +55,7 @@ class WorkerProcess:
         self._open: set[int] = set()
         self._outlets: dict[int, Outlet] = {}
         self._stdout = self._stderr = self._channel = self._starts = -1
+        self._printed = select.poll()
         self._child: Child | None = None
 
     async def start(self, env: Mapping[str, str], memory_max: int) -> None:
@@ -71,6 +73,8 @@ class WorkerProcess:
             ):
                 os.set_blocking(fd, False)
                 self._poller.watch(fd, take)
+            self._printed.register(self._stdout, select.POLLIN)
+            self._printed.register(self._stderr, select.POLLIN)
             os.set_blocking(self._starts, False)
         except BaseException:
             self.kill()
@@ -110,8 +114,10 @@ class WorkerProcess:
         return self._process.exit_code is None and len(self._open) == _ENDS
 
     def begin(self, start: Start, listener: Listener) -> None:
-        """Its listener hears of this run, and nothing else, until it has ended."""
-        self._drain()
+        """Its listener hears of this run, and nothing else, until it has ended.
+
+        What was printed before the last one ended was read then; what came since was dropped as it came.
+        """
         self._listener = listener
         self.runs += 1
         self._put(self._starts, Begin(self.runs, start))
@@ -195,6 +201,8 @@ class WorkerProcess:
 
     def _drain(self) -> None:
         """What was printed before this moment. What a process that was left behind goes on printing is not waited for."""
+        if not self._printed.poll(0):
+            return
         ends: tuple[tuple[int, Printed], ...] = ((self._stdout, "stdout"), (self._stderr, "stderr"))
         for fd, stream in ends:
             for _ in range(MOST_READS):
@@ -217,6 +225,8 @@ class WorkerProcess:
             self._open.discard(fd)
             if outlet := self._outlets.pop(fd, None):
                 outlet.close()
+            with suppress(KeyError):  # only what is printed is looked for in it
+                self._printed.unregister(fd)
             self._poller.close(fd)
 
     @property
