@@ -15,6 +15,7 @@ from tests.engine.machine import FakeRunner, Machine, VirtualClock, Work
 from tests.factories import make_new_run, make_task, spec
 
 from rota.bus import LOG_GONE, Bus, LoopName, Watcher
+from rota.core.errors import Conflict
 from rota.core.policy import Policy
 from rota.core.run import Run
 from rota.core.silence import Silence
@@ -159,6 +160,23 @@ def test_the_first_plans_and_the_next_takes_over_when_it_hands_over(make: Callab
         assert b.seat.term == 2
         await a.membership.tick()  # wants it no more
         assert not a.engine.leads
+
+    play(scene())
+
+
+def test_a_copy_of_a_data_directory_that_is_at_work_is_refused(
+    make: Callable[[str], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "PLACE_PAUSE_S", 0.01)
+
+    async def scene() -> None:
+        a, b = make("a"), make("a")
+        await a.join()
+        with pytest.raises(Conflict, match="copy of this data directory"):
+            await b.join()
+        assert [seen.node.id for seen in await a.database.read(nodes.list_nodes)] == [a.engine.node]
+        await a.database.write(lambda c: c.run("UPDATE nodes SET seen_at = seen_at - 5000000"))
+        await b.membership.join()  # its machine has died, and the database has not noticed
 
     play(scene())
 

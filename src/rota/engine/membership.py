@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rota.bus import LoopName
+from rota.core.errors import Conflict
 from rota.core.outcome import STOP_OUTCOMES, Outcome, StopCause
 from rota.core.run import Run
 from rota.core.silence import Silence
@@ -30,6 +31,7 @@ from rota.store.wakeups import call_out
 log = structlog.get_logger()
 
 WATCH_S = 0.5
+PLACE_TRIES, PLACE_PAUSE_S = 25, 0.2
 # Whose clock is further from the database's does not plan, if there is another whose is not.
 MOST_OFF = timedelta(seconds=2)
 
@@ -95,7 +97,8 @@ class Membership:
     # Coming and going
 
     async def join(self) -> Joined:
-        """Take a seat, and the lead if nobody has it."""
+        """Take a seat, and the lead if nobody has it. Raises Conflict where a copy of our data directory is at work."""
+        await self._take_place()
         asked_s = self._seat.steady_s()
         joined = await self._beside.write(self._join)
         self._seat.heard_s = self._since_s = asked_s
@@ -103,6 +106,16 @@ class Membership:
         self._seat.others, self._former = joined.others, joined.former
         self._hold()
         return joined
+
+    async def _take_place(self) -> None:
+        """Whoever works with another copy would take our runs for its own, and we its. One that has just died is no matter."""
+        place, beat = self._seat.node.place, timedelta(seconds=self._seat.silence.beat_s)
+        for _ in range(PLACE_TRIES):
+            if await self._beside.write(lambda c: nodes.take_place(c, place, beat)):
+                return
+            await asyncio.sleep(PLACE_PAUSE_S)
+        hint = "give this server a data directory of its own, or delete node.id and processes.log from its copy"
+        raise Conflict("another server works with a copy of this data directory", hint=hint)
 
     def _join(self, c: Connection) -> Joined:
         seat, node = self._seat, self._seat.node

@@ -60,7 +60,7 @@ class Cluster:
         self._parts = parts
         self.seat = parts.engine.seat = seat
         # Two tries fit into the time that it may be silent.
-        self._beside = open_beside(url, patience_s=min(4.0, seat.silence.hold_s / 2))
+        self._beside = open_beside(url, patience_s=min(4.0, seat.silence.hold_s / 2), place=seat.node.place)
         duties = Duties(
             settings=Checksum(parts.units), busy=lambda: parts.runner.busy, abandon=parts.runner.abandon,
             hold=self._hold,

@@ -141,12 +141,13 @@ def open_postgres(url: str, *, schema: str | None = None, use: Use | None = None
     return Database(driver, c)
 
 
-def open_beside(url: str, schema: str | None = None, patience_s: float = 4.0) -> Database:
+def open_beside(url: str, schema: str | None = None, patience_s: float = 4.0, place: str | None = None) -> Database:
     """One more way into a PostgreSQL database that is migrated: for small writes that wait behind no others, and not for long.
 
-    Each of them, and each try to connect, is over after `patience_s`, even where no answer comes from the network.
+    Each of them, and each try to connect, is over after `patience_s`, even where no answer comes from the network. `place` as in
+    `PostgresDriver`.
     """
-    driver = PostgresDriver(url, schema, patience_s=patience_s)
+    driver = PostgresDriver(url, schema, patience_s=patience_s, place=place)
     return Database(driver, driver.connect())
 
 

@@ -11,6 +11,7 @@ from rota.core.silence import Silence
 from rota.store.connection import Connection, Dialect, Row
 from rota.store.documents import from_text, to_text
 from rota.store.moments import from_us
+from rota.store.postgres import IN_PLACE, TAKE_PLACE
 from rota.store.runrow import COLUMNS, from_row
 
 # The moment by the database, in microseconds; inside a transaction too it is the moment of asking.
@@ -130,6 +131,12 @@ def read_moment(c: Connection) -> datetime:
 def refresh_place(c: Connection, place: str) -> list[str]:
     """Whoever has this data directory now looks after what these earlier ones have left: nobody else is to."""
     return [row[0] for row in c.rows(REFRESH.format(now=NOW[c.dialect]), (place,))]
+
+
+def take_place(c: Connection, place: str, beat: timedelta) -> bool:
+    """Whether a data directory is no other server's: either nobody is connected for it, or whoever is was not heard of lately."""
+    taken = c.row(TAKE_PLACE, (IN_PLACE, place)) == (True,)
+    return taken or not any(seen.node.place == place and seen.silence < 2 * beat for seen in list_nodes(c))
 
 
 def hold_node(c: Connection, node_id: str) -> bool:

@@ -24,7 +24,8 @@ SESSION: dict[str, Any] = {
     "tcp_user_timeout": 60_000,
 }
 # The first half of the key of an advisory lock; the second one is the schema.
-IN_USE = 0x526F7461
+IN_USE, IN_PLACE = 0x526F7461, 0x526F7462
+TAKE_PLACE = "SELECT pg_try_advisory_lock(?::int4, hashtext(current_schema() || ?))"
 # Who is frozen in the middle of a transaction is to keep the others waiting for less time than its lead lasts.
 SERVING = "SET idle_in_transaction_session_timeout = '3s'"
 LOCK_TRIES, LOCK_PAUSE_S = 25, 0.2
@@ -159,9 +160,18 @@ class PostgresDriver(Driver):
     use      what the connection that writes holds a lock for, as long as it lasts: any number may `serve`, and nobody meanwhile
              `replace` what is in the database
     patience_s  for small statements, which either come through in that time or are of no use any more
+    place    of a data directory, whose server has this connection
     """
 
-    def __init__(self, url: str, schema: str | None = None, *, use: Use | None = None, patience_s: float | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        schema: str | None = None,
+        *,
+        use: Use | None = None,
+        patience_s: float | None = None,
+        place: str | None = None,
+    ) -> None:
         self.url = url
         self.schema = schema
         self._use = use
@@ -169,6 +179,7 @@ class PostgresDriver(Driver):
         self._limits = {} if patience_s is None else _limits(patience_s)
         if patience_s is not None:
             self._session += f"; SET statement_timeout = {int(patience_s * 1000)}"
+        self._place = place
         self._psycopg = load_psycopg()
 
     def connect(self) -> PostgresConnection:
@@ -179,6 +190,8 @@ class PostgresDriver(Driver):
                 raw.execute(self._session)
             if self._use:
                 _take_for(raw, self._use)
+            if self._place is not None:
+                raw.execute(translate_sql(TAKE_PLACE), (IN_PLACE, self._place))
         except BaseException:
             raw.close()
             raise
