@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -51,6 +52,21 @@ def test_all_that_runs_is_ended_when_whoever_began_it_is_gone(work: subprocess.P
     keeper.hold_all(time.monotonic() + 60)
     keeper.close()
     assert work.wait(10) == -signal.SIGKILL
+
+
+def test_whoever_begins_on_the_same_journal_waits_until_it_has_ended_what_was_left(tmp_path: Path) -> None:
+    path = tmp_path / "processes.log"
+    keeper = Keeper(path)
+    pid = keeper._process.pid
+    os.kill(pid, signal.SIGSTOP)
+    begin = threading.Thread(target=lambda: ProcessLedger(path).close())
+    begin.start()
+    begin.join(0.1)
+    assert begin.is_alive()
+    os.kill(pid, signal.SIGCONT)
+    keeper.close()
+    begin.join(10)
+    assert not begin.is_alive()
 
 
 def test_what_is_over_is_held_no_more() -> None:

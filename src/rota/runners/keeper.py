@@ -5,6 +5,7 @@ It is told on stdin, a line each: run id, fence, and until when on the monotonic
 frozen; and everything when that one has died. It stays small: what it needs for that is loaded then.
 """
 
+import fcntl
 import os
 import select
 import subprocess
@@ -18,6 +19,9 @@ MOST_BYTES = 65536
 ALL = "all"
 Key = tuple[str, int]
 EVERYTHING: Key = (ALL, 0)
+# What has not been ended in that time will not be.
+PATIENCE_S = 10.0
+LOOK_S = 0.02
 
 
 class Keeper:
@@ -33,10 +37,17 @@ class Keeper:
             self._start()
 
     def _start(self) -> None:
-        # -P: the folder of this file is no place to import from.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__, str(self._ledger)], stdin=subprocess.PIPE, start_new_session=True
-        )
+        # Held by the process from its first moment to its last, for whoever begins on this journal next.
+        lock = os.open(_lock_of(self._ledger), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _take(lock)
+            # -P: the folder of this file is no place to import from.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", __file__, str(self._ledger)], stdin=subprocess.PIPE, pass_fds=[lock],
+                start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(lock)
         assert self._process.stdin is not None  # noqa: S101  asked for above
         self._fd = self._process.stdin.fileno()
         os.set_blocking(self._fd, False)
@@ -60,6 +71,32 @@ class Keeper:
         # One that has died is begun anew by `ensure`; attempts are not held up by it.
         with suppress(OSError):
             os.write(self._fd, line.encode())
+
+
+def wait_for_keeper(ledger: Path) -> None:
+    """Until that of an earlier life, if there is one, has ended what that life left: it would take ours for it."""
+    try:
+        lock = os.open(_lock_of(ledger), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        give_up = time.monotonic() + PATIENCE_S
+        while not _take(lock) and time.monotonic() < give_up:
+            time.sleep(LOOK_S)
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_of(ledger: Path) -> Path:
+    return ledger.with_suffix(".keeper")
 
 
 def watch(ledger: Path) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from rota.process import Tree, boot_id
 from rota.runners.base import Finished
+from rota.runners.keeper import wait_for_keeper
 
 COMPACT_BYTES = 4 * 1024 * 1024
 LONGEST_ACCOUNT_BYTES = 256 * 1024
@@ -40,6 +41,7 @@ class ProcessLedger:
     """
 
     def __init__(self, path: Path) -> None:
+        wait_for_keeper(path)
         self._path = path
         self._boot = boot_id()
         self._torn = False
