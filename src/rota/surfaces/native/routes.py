@@ -136,12 +136,12 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="GET", path="/v1/runs/{id}/log", scopes=RUNS, handler=runs.get_log, summary="Lines of a run's log",
-        query=wire.LogQuery, reply=LogPage, errors=(404,),
+        query=wire.LogQuery, reply=LogPage, errors=(404, 409),
     ),
     Route(
         method="GET", path="/v1/runs/{id}/log/stream", scopes=RUNS, handler=runs.stream_log,
         summary="Lines as they are written; Last-Event-ID resumes",
-        query=wire.LogStreamQuery, media_type=EVENT_STREAM, errors=(404, 422),
+        query=wire.LogStreamQuery, media_type=EVENT_STREAM, errors=(404, 409, 422),
     ),
     Route(
         method="POST", path="/v1/events", scopes=PUBLISH, handler=happenings.publish_event, summary="Publish an event",
