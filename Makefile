@@ -14,7 +14,7 @@ SCALED := $(addprefix tests/,engine ops http executors tools modules blobs runne
 # Of these, the main parts of the engine, and each surface from end to end.
 SHORT := $(wildcard tests/surfaces/*/test_*_walkthrough.py) $(addprefix tests/,\
   engine/test_dispatcher.py engine/test_scheduler.py engine/test_settler.py engine/test_supervisor.py engine/test_rescuer.py \
-  surfaces/mcp/test_mcp_work.py surfaces/runwisp/test_runwisp_engine.py surfaces/ordinaut/test_ordinaut_engine.py) \
+  surfaces/mcp/test_mcp_work.py surfaces/ordinaut/test_ordinaut_engine.py) \
   $(addprefix tests/e2e/test_,\
   command_line_for_real.py::test_run_with_wait_shows_the_output_and_passes_the_exit_code_on \
   fylr_for_real.py::test_a_cancel_is_not_forgotten_when_the_server_is_killed_behind_it \
