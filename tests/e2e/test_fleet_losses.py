@@ -122,8 +122,8 @@ def test_work_goes_on_while_the_database_is_away_and_is_told_when_it_is_back(
 
 
 def test_a_fleet_is_as_full_as_its_workers_whoever_of_several_servers_leads(fleet: Fleet) -> None:
-    a = fleet.serve(TURN)
-    b = fleet.serve(TURN, "b")
+    a = fleet.serve(TURN + LONG)
+    b = fleet.serve(TURN + LONG, "b")
     fleet.work("w1", "--capacity", "2")
     runs = [server.run("turn") for _ in range(6) for server in (a, b)]
     b.until(lambda: len(fleet.lines("turns")) >= 4)
@@ -136,6 +136,10 @@ def test_a_fleet_is_as_full_as_its_workers_whoever_of_several_servers_leads(flee
     again = [a.run("turn") for _ in range(4)]
     a.until(lambda: is_over(a, again))
     assert most_at_once(fleet.lines("turns")) == 2
+    long = a.run("long")  # asked of the one that does not lead
+    a.until(lambda: beats(fleet, "w1"))
+    a.post(f"/v1/runs/{long}/cancel")
+    assert a.until_state(long)["state"] == "canceled"
 
 
 def test_a_worker_that_is_cut_off_has_ended_its_work_before_another_begins(fleet: Fleet) -> None:

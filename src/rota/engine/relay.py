@@ -51,6 +51,7 @@ class Relay:
 
     on_call  is told which loop another node has woken, before ours is
     hidden   notices that are for nobody who watches, and who gets what they say
+    is_heard whether anybody here is to hear the others
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class Relay:
         beside: Database,
         on_call: Callable[[str], object],
         hidden: Mapping[str, Callable[[dict[str, Any]], object]],
+        is_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         self._engine = engine
         self._hidden = hidden
+        self._is_heard = is_heard
         self._beside = beside
         self._on_call = on_call
         self._wakes: set[str] = set()
@@ -145,6 +148,11 @@ class Relay:
 
     async def _tell(self, told: list[Told]) -> None:
         bus: Bus = self._engine.bus
+        for kind, data in told:
+            if kind in self._hidden:
+                self._hidden[kind](data)
+        if not self._is_heard():
+            return
         try:
             found = await self._engine.database.read(lambda c: _read(c, told))
         except RotaError as error:
@@ -153,7 +161,6 @@ class Relay:
             return
         for kind, data in told:
             if kind in self._hidden:
-                self._hidden[kind](data)
                 continue
             unpacked = {name: _unpack(value, found) for name, value in data.items()}
             if not any(value is None and data[name] is not None for name, value in unpacked.items()):

@@ -24,7 +24,9 @@ class Ears:
             node=node.id, database=rota.database, clock=rota.clock, bus=rota.bus, ids=rota.ids, vitals=rota.vitals,
             known=KnownTasks(settings.scheduler.timezone), seat=seat,
         )  # fmt: skip
-        relay = Relay(engine, rota.database, _nobody, {MESSAGE: lambda data: project.hear(data["run_id"])})
+        hidden = {MESSAGE: lambda data: project.hear(data["run_id"])}
+        # Most of the time nothing here waits for anything there, and then nothing is read of what happens.
+        relay = Relay(engine, rota.database, _nobody, hidden, lambda: rota.bus.is_watched)
         url = settings.server.database
         assert url is not None  # noqa: S101  the settings of a worker were checked
         self._listener = Listener(PostgresDriver(url.reveal()), relay.hear, relay.miss)

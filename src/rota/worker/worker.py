@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("rota.worker")
 
-BEAT_S = 2.0
+LOOK_S = 1.0
 # How long a worker that is stopped tries to tell what its last attempts came to.
 LAST_WORDS_S = 10.0
 FAREWELL_S = 4.0
@@ -167,22 +167,35 @@ class Worker:
 
     async def _say_it_lives(self) -> None:
         """So that work is sent for what is offered here. Not what attempts are held by."""
-        # The runner calls when a run begins to wait for another: its place is free, and others are to hear of that.
-        changed, offered = self._rota.bus.signal("dispatcher"), 0
+        offered = 0
         while True:
             self._tools.keeper.ensure()
-            capacity = self._node.capacity + self._workshop.runner.waiting
-            with contextlib.suppress(Unavailable):
+            capacity = self._capacity
+            try:
                 await self._rota.database.write(lambda c: self._beat(c, capacity))  # noqa: B023  at once
-                if capacity != offered:
-                    offered = capacity
-                    self._slots.look_again()
-                    for name in ("membership", "dispatcher"):  # who is there, and what for
-                        self._rota.bus.call_others(name)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_S):
-                    await changed.wait()
-            changed.clear()
+            except Unavailable:
+                await asyncio.sleep(LOOK_S)
+                continue
+            if capacity != offered:
+                offered = capacity
+                self._slots.look_again()
+                for name in ("membership", "dispatcher"):  # who is there, and what for
+                    self._rota.bus.call_others(name)
+            await self._rest(offered)
+
+    @property
+    def _capacity(self) -> int:
+        """What only waits for another run leaves its place to others."""
+        return self._node.capacity + self._workshop.runner.waiting
+
+    async def _rest(self, offered: int) -> None:
+        """Until it is time to say again that we live, or we have more room than we offered."""
+        called = self._rota.bus.signal("dispatcher")  # by the runner, when a run begins to wait; and by servers
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._link.silence.beat_s):
+                while self._capacity <= offered:
+                    await called.wait()
+                    called.clear()
 
     def _beat(self, c: Connection, capacity: int) -> None:
         is_known = nodes.beat(c, self._node.id, self._attempts.count, None)
@@ -205,7 +218,7 @@ class Worker:
                         self._polling[queue] = asyncio.create_task(self._poll(self._link.queue(labels)))
             except Unavailable as error:
                 log.warning("no work can be taken", why=error.message)
-            await asyncio.sleep(BEAT_S / 2)
+            await asyncio.sleep(LOOK_S)
 
     async def _poll(self, queue: str) -> None:
         from temporalio.worker import PollerBehaviorAutoscaling

@@ -123,6 +123,7 @@ class Link:
     async def _connect(self) -> "Client":
         load_temporal()
         from temporalio.client import Client
+        from temporalio.service import RPCError
 
         said = self._settings
         try:
@@ -133,8 +134,10 @@ class Link:
                     api_key=said.api_key.reveal() if said.api_key else None,
                     tls=self._tls(),
                 )
-        except (RuntimeError, TimeoutError) as error:
+        except (RuntimeError, TimeoutError, RPCError) as error:
             raise Unavailable(f"Temporal does not answer at {said.address}: {str(error) or 'no answer in time'}") from error
+        except OSError as error:
+            raise Unavailable(f"{error.filename} cannot be read: {error.strerror}") from error
 
     def _tls(self) -> Any:
         from temporalio.service import TLSConfig
