@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests import under
 from tests.e2e.conftest import MakeServer
 from tests.e2e.server_process import ServerProcess
 
@@ -21,7 +22,8 @@ def node(number: int, **fields: Any) -> dict[str, Any]:
 
 
 FIVE = [*(node(number) for number in range(4)), {"type": "return", "name": "End", "output": "said"}]
-SLOW = [node(0), node(1, model="delay:0.5"), *FIVE[2:]]
+# Longer than it takes until somebody has read that it has begun.
+SLOW = [node(0), node(1, model="delay:3" if under.scale else "delay:0.5"), *FIVE[2:]]
 
 
 @contextmanager
