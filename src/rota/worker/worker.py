@@ -68,7 +68,7 @@ class Worker:
         load_temporal()
         settings = self._settings = loaded.settings
         units = Units(loaded.units, Origin(source.path))
-        outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
+        outgoing = self._outgoing = Outgoing(Guard(settings.outgoing.private, settings.outgoing.allow))
         growth = LogGrowth()
         self._rota = build_rota(source, settings, units, outgoing, growth, own_log)
         if isinstance(self._rota.blobs, LocalBlobs):
@@ -163,6 +163,7 @@ class Worker:
                 await self._attempts.idle.wait()
         await self._workshop.pool.close()
         await self._rota.tools.close()
+        await self._outgoing.close()
         await _wait_for(closing)
 
     async def _say_it_lives(self) -> None:
