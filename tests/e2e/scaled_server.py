@@ -12,6 +12,8 @@ from tests.e2e.forker import Forker
 from tests.e2e.server_process import ServerProcess, until
 from tests.e2e.worker_process import WorkerProcess
 
+# Until what a worker has lost is given up, and gone on with.
+LOSS_S = 60.0
 # One that could not say for a while that it lives is listed no more, and works all the same.
 WORKERS = "SELECT id FROM nodes WHERE kind = 'worker' UNION SELECT worker FROM placements WHERE worker IS NOT NULL"
 # What a worker had that is no more, and nobody has given up yet.
@@ -47,7 +49,7 @@ class ScaledServer(ServerProcess):
 
     def wait(self) -> int:
         """Who waits for a crash waits for that of either; where it is the worker's the server dies with it."""
-        until(lambda: not self.is_alive or self.worker.code == -signal.SIGKILL, self.own_log)
+        until(lambda: not self.is_alive or self.worker.code == -signal.SIGKILL, self.own_log, LOSS_S)
         if self.worker.code == -signal.SIGKILL:
             self._note_lost()
             self.signal(signal.SIGKILL)
@@ -92,7 +94,7 @@ class ScaledServer(ServerProcess):
         self._lost |= self._workers()
 
     def _until_given_up(self) -> None:
-        until(lambda: not self._ask(HELD, list(self._lost)), self.own_log)
+        until(lambda: not self._ask(HELD, list(self._lost)), self.own_log, LOSS_S)
 
     def _workers(self) -> set[str]:
         return {worker for (worker,) in self._ask(WORKERS)}
