@@ -16,7 +16,7 @@ from rota.core.task import Task
 from rota.logs import LogName
 from rota.runners.base import Finished
 from rota.runners.fleet.link import End, Errand, How, Link
-from rota.store import placements
+from rota.store import placements, settlement
 from rota.store.connection import Connection
 from rota.store.database import Database
 from rota.store.placements import Placement
@@ -93,10 +93,15 @@ class Errands:
             if found is not None and found.worker and not found.finished:
                 # Its worker has not lost its hold yet, and stops when it does: only then may another have the run.
                 await asyncio.sleep(self._link.silence.lost_after_s)
-        placement = await self._write(lambda c: placements.close(c, *out.key))
+        placement = await self._write(lambda c: self._close(c, out))
         if placement.worker is None:
             return self._stopped(out)
         return _read_account(placement) or self._lost(out, placement.worker)
+
+    def _close(self, c: Connection, out: Out) -> Placement:
+        """Whoever has adopted it since may not have heard yet that it was asked to stop; the store knows."""
+        out.cause = out.cause or settlement.list_stop_causes(c, [out.run.id]).get(out.run.id)
+        return placements.close(c, *out.key)
 
     async def _watch(self, out: Out, handle: "ActivityHandle[str]") -> End:
         over = asyncio.create_task(self._link.until_over(handle))
