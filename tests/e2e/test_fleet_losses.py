@@ -211,6 +211,7 @@ def test_a_worker_that_comes_and_goes_loses_nothing_and_does_nothing_twice_at_on
         count = len(fleet.lines("turns"))
         server.until(lambda: len(fleet.lines("turns")) > count)  # noqa: B023  at once
         worker.kill()
+        server.until(lambda: not server.work_pids())  # what it was starting at that moment may have its files for a moment longer
         worker.start()
     server.until(lambda: is_over(server, runs), timeout_s=40)
     ended = [line for line in fleet.lines("turns") if line[0] == "-"]
