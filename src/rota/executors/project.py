@@ -94,7 +94,6 @@ class ProjectExecutor:
         run = replace(context.run, params={**context.run.params, **_params(told)})
         return await self._executors[kind_of(task)].execute(replace(context, task=task, run=run))
 
-
     def _take_in(self, context: Context, line: bytes) -> None:
         """From another machine, which leaves it to us to write it into the log."""
         if self.deliver(context.run.id, line):
