@@ -64,6 +64,11 @@ class Listener:
             heard.append(each)
         return heard
 
+    async def ended(self) -> None:
+        """Until the server has ended it, whatever it says before."""
+        while await self._read():
+            pass
+
     async def _read(self) -> bool:
         chunk = await self._chunks.get()
         self._buffer += chunk or b""

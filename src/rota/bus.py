@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, Protocol, Self
 
 from msgspec import Struct
@@ -14,8 +15,12 @@ LOG_GONE = "log.gone"
 LOG_WANTED = "log.wanted"
 # There is something for the command that works on a run, wherever that is.
 MESSAGE = "run.message"
+# A worker has written down what an attempt came to.
+OVER = "attempt.over"
 # Whatever still works on a run is to end: it is over.
 HALT = "run.halt"
+# What somebody may do has changed; `actor_id` is None where that may be anybody.
+RIGHTS = "rights"
 REPLAY = 2048
 BACKLOG = 1024
 LONGEST_NUMBER = 18
@@ -37,6 +42,36 @@ class Outward(Protocol):
     def publish(self, kind: str, data: dict[str, Any]) -> None: ...
 
 
+class Rights:
+    """Tells whoever holds something open in somebody's name that this one may do other things than before.
+
+    changes  how many times that was told: what was found out at another count may not hold any more
+    """
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._followers: dict[str, set[Callable[[], object]]] = {}
+
+    def change(self, actor_id: str | None) -> None:
+        """Of that one, or with None of anybody."""
+        self.changes += 1
+        of_whom = list(self._followers.values()) if actor_id is None else [self._followers.get(actor_id, set())]
+        for follower in [each for followers in of_whom for each in followers]:
+            follower()
+
+    @contextmanager
+    def followed(self, actor_id: str, follower: Callable[[], object]) -> Iterator[None]:
+        """`follower` is called at each change of that one's rights."""
+        followers = self._followers.setdefault(actor_id, set())
+        followers.add(follower)
+        try:
+            yield
+        finally:
+            followers.discard(follower)
+            if not followers and self._followers.get(actor_id) is followers:
+                del self._followers[actor_id]
+
+
 class Bus:
     """Wakes loops by name and hands notices to watchers.
 
@@ -54,6 +89,7 @@ class Bus:
         self._count = 0
         self._missed_at = 0
         self.outward: Outward | None = None
+        self.rights = Rights()
 
     def signal(self, name: str) -> asyncio.Event:
         """The event that `wake(name)` sets; whoever waits on it clears it."""
@@ -107,9 +143,15 @@ class Bus:
         for watcher in self._watchers:
             watcher.offer(notice)
 
+    def tell_rights(self, actor_id: str | None) -> None:
+        """Somebody (None: anybody) may do less than before, or other things: told here and on the other servers."""
+        self.rights.change(actor_id)
+        self.tell_others(RIGHTS, {"actor_id": actor_id})
+
     def miss(self) -> None:
         """Notices of other servers may have been lost: all watchers are told, and none goes on from before."""
         self._missed_at = self._count
+        self.rights.change(None)
         for watcher in self._watchers:
             watcher.lost += 1
 

@@ -1,13 +1,18 @@
 """The command line on PostgreSQL, with the server down."""
 
+import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
+from rota.bus import RIGHTS
 from rota.store.database import open_postgres
+from rota.store.postgres import PostgresDriver
+from rota.store.wakeups import CHANNEL
 
 Call = Callable[..., Result]
 Told = Callable[..., Any]
@@ -28,6 +33,15 @@ def test_users_keys_and_lists_work_on_the_stored_data(told: Told, call: Call, da
     assert call("key", "add", "--user", "ada", "--for", "native", "--database", database).exit_code == 0
     assert told("tasks", "--json", "--database", database) == {"items": []}
     assert not (home / ".rota" / "rota.db").exists()
+
+
+def test_the_servers_on_the_database_hear_whose_key_was_taken_back(told: Told, call: Call, database: str) -> None:
+    user = told("user", "add", "ben", "--database", database)
+    key = told("key", "add", "--user", "ben", "--for", "native", "--json", "--database", database)
+    with closing(PostgresDriver(database).listen(CHANNEL)) as listening:
+        assert call("key", "revoke", key["id"], "--database", database).exit_code == 0
+        [heard] = [each.payload for each in listening.notifies(timeout=10, stop_after=1)]
+    assert json.loads(heard)["told"] == [[RIGHTS, {"actor_id": user["id"]}]]
 
 
 def test_a_database_that_does_not_answer_is_told_without_its_password(call: Call) -> None:

@@ -202,6 +202,23 @@ def test_what_was_begun_at_one_node_goes_on_at_another(pair: Pair) -> None:
     b.until(lambda: not pair.ask("SELECT 1 FROM gone_logs"))
 
 
+def test_a_key_that_is_taken_back_at_one_node_ends_streams_at_another(pair: Pair) -> None:
+    a, b, _ = pair
+    a.start()
+    b.start()
+    taken, kept = a.new_key("ada"), a.new_key("ben", "system.root")
+    headers = [{"Authorization": f"Bearer {key}"} for key in (taken, kept)]
+    with (
+        httpx.stream("GET", f"{b.url}/v1/stream", headers=headers[0], timeout=20) as lost,
+        httpx.stream("GET", f"{b.url}/v1/stream", headers=headers[1], timeout=20) as other,
+    ):
+        assert a.cli("key", "revoke", "--secret-stdin", stdin=taken).returncode == 0
+        revoked_at = time.monotonic()
+        assert list(lost.iter_lines())[2:] == []
+        assert time.monotonic() - revoked_at < 2
+        assert any("run.created" in line for line in other.iter_lines())
+
+
 def log_in(asked: ServerProcess, answered: ServerProcess) -> str:
     """With a challenge of one node at another. Returns the session, which any of them knows."""
     nonce = httpx.get(f"{asked.url}/runwisp/api/auth/challenge").json()["nonce"]

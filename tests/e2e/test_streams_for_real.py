@@ -1,5 +1,6 @@
 """Streams over TCP with a key: logs and notices, also across a restart of the server; and the numbers."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -69,6 +70,19 @@ def test_a_stop_of_the_server_ends_open_streams(make_server: MakeServer) -> None
     with stream(server, key, "/v1/stream") as happenings:
         assert server.stop() == 0
         assert list(happenings) == []
+
+
+def test_a_key_that_is_taken_back_ends_what_was_opened_with_it(make_server: MakeServer) -> None:
+    server = make_server("[tasks.quick]\nrun = 'true'")
+    server.start()
+    taken, kept = server.new_key("ada", "system.root"), server.new_key("ben", "system.root")
+    with stream(server, taken, "/v1/stream") as lost, stream(server, kept, "/v1/stream") as other:
+        assert server.cli("key", "revoke", "--secret-stdin", stdin=taken).returncode == 0
+        revoked_at = time.monotonic()
+        assert list(lost) == []
+        assert time.monotonic() - revoked_at < 2
+        server.run("quick")
+        assert next(other).kind == "run.created"
 
 
 def test_over_tcp_nobody_is_let_in_without_a_key(make_server: MakeServer) -> None:

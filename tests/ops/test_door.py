@@ -188,8 +188,8 @@ def test_an_installation_keeps_its_fingerprint(rota: Rota) -> None:
 def test_a_token_that_was_taken_back_stays_so(rota: Rota) -> None:
     async def ask() -> None:
         assert not await is_revoked(rota, "t1")
-        await revoke_token(rota, "t1", rota.clock.now())
-        await revoke_token(rota, "t1", rota.clock.now())
+        await revoke_token(rota, "t1", rota.clock.now(), "ada")
+        await revoke_token(rota, "t1", rota.clock.now(), "ada")
         assert await is_revoked(rota, "t1")
 
     asyncio.run(ask())

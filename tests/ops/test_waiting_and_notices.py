@@ -49,6 +49,24 @@ def test_the_end_wakes_who_waits(rota: Rota) -> None:
     assert asyncio.run(talk()) == "canceled"
 
 
+def test_who_waits_for_an_answer_gets_it_when_their_rights_change_and_others_wait_on(rota: Rota) -> None:
+    async def talk() -> str:
+        mia, max_ = await new_actor(rota, "mia"), await new_actor(rota, "max")
+        ids = [add_run(rota, add_task(rota, owner_id=owner.id)) for owner in (mia, max_)]
+        waiting, other = [
+            asyncio.create_task(runs.wait_answer(rota, who, run_id, 60)) for who, run_id in zip((mia, max_), ids, strict=True)
+        ]
+        await asyncio.sleep(0)
+        rota.bus.tell_rights(mia.id)
+        async with asyncio.timeout(2):
+            first = await waiting
+        assert not other.done()
+        await runs.cancel_run(rota, OPERATOR, ids[1])
+        return f"{first.state} {(await other).state}"
+
+    assert asyncio.run(talk()) == "pending canceled"
+
+
 def test_members_are_told_of_their_own_tasks_alone(rota: Rota) -> None:
     async def talk() -> list[str]:
         member, other = await new_actor(rota, "mia"), await new_actor(rota, "max")

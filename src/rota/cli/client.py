@@ -43,6 +43,9 @@ class Client:
     def post(self, path: str, body: dict[str, Any] | None = None, **query: Any) -> dict[str, Any]:
         return self._ask("POST", path, json=body or {}, params=query)
 
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """All items of a list, fetched page by page as they are read."""
         cursor = None

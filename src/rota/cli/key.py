@@ -1,9 +1,12 @@
 """`rota key`: the secrets that users show."""
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
+from rota.cli import online
+from rota.cli.client import open_client
 from rota.cli.command import with_place
 from rota.cli.errors import Failure
 from rota.cli.moments import moment
@@ -79,16 +82,31 @@ def _limits(document: dict[str, Any]) -> str:
 @click.option("--secret-stdin", is_flag=True, help="Read the secret of the key from stdin, its first line.")
 @with_place
 def revoke(place: Place, key_id: str | None, secret_stdin: bool) -> None:
-    """Take a key back, by its ID (`rota key list` shows it) or by its secret. It stops working within a second."""
-    from rota.ops.keys import revoke_key, revoke_secret
+    """Take a key back, by its ID (`rota key list` shows it) or by its secret. It stops working at once, and streams that were
+    opened with it end."""
+    from rota.ops.keys import find_key_id
 
     if (key_id is not None) == secret_stdin:
         raise Failure("name the key by its id, or give its secret with --secret-stdin", code="usage")
-    if key_id is not None:
-        is_revoked = ask(place, lambda rota: revoke_key(rota, OPERATOR, key_id))
-    else:
+    if secret_stdin:
         secret = read_line("secret")
-        is_revoked = ask(place, lambda rota: revoke_secret(rota, OPERATOR, secret))
-    if not is_revoked:
+        key_id = ask(place, lambda rota: find_key_id(rota, OPERATOR, secret))
+    if key_id is None or not _take_back(place, key_id):
         hint = None if secret_stdin else "the secret itself is read from stdin, with --secret-stdin"
         raise Failure("there is no such key, or it was taken back before", code="not_found", hint=hint)
+
+
+def _take_back(place: Place, key_id: str) -> bool:
+    """By the server, if there is one: it knows what was opened with the key."""
+    from rota.ops.keys import revoke_key
+
+    if not online.answers(place.socket):
+        return ask(place, lambda rota: revoke_key(rota, OPERATOR, key_id))
+    with open_client(place) as client:
+        try:
+            client.delete(f"/v1/keys/{quote(key_id, safe='')}")
+        except Failure as failure:
+            if failure.code != "not_found":
+                raise
+            return False
+    return True

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rota.cli.place import Place
 
 if TYPE_CHECKING:
     from rota.ops.context import Rota
+    from rota.store.database import Database
 
 T = TypeVar("T")
 
@@ -37,20 +38,48 @@ def open_rota(place: Place, *, create: bool = False) -> Iterator["Rota"]:
     if create:
         make_directory(place.data_dir)
     clock, database = SystemClock(), open_database(url, in_use=online.answers(place.socket))
+    bus, caller = Bus(), Caller(database)
     try:
         database.run(refuse_unusable, write=False)
+        bus.outward = caller
         yield Rota(
             database=database,
             clock=clock,
             ids=Ids(clock),
-            bus=Bus(),
+            bus=bus,
             logs=RunLogs(place.logs),
             blobs=build_blobs(place.settings.blobs, place.data_dir / BLOBS, database, clock),
             vitals=Vitals(started_at=clock.now()),
             default_timezone=place.settings.scheduler.timezone,
         )
+        caller.call()
     finally:
         database.close()
+
+
+class Caller:
+    """Tells servers on a database that several share whose rights a command has changed. One that has a file to itself hears
+    of it over its control socket, from the commands that take something away."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+        self._told: list[list[Any]] = []
+
+    def wake(self, name: str) -> None:
+        """They look for themselves."""
+
+    def publish(self, kind: str, data: dict[str, Any]) -> None:
+        from rota.bus import RIGHTS
+
+        if kind == RIGHTS and self._database.dialect == "postgres":
+            self._told.append([kind, data])
+
+    def call(self) -> None:
+        if self._told:
+            from rota.engine.relay import messages_of
+            from rota.store.wakeups import call_out
+
+            self._database.run(lambda c: call_out(c, messages_of(self._told)))
 
 
 def ask(place: Place, question: Callable[["Rota"], Awaitable[T]]) -> T:

@@ -151,7 +151,8 @@ class Relay:
         for kind, data in told:
             if kind in self._hidden:
                 self._hidden[kind](data)
-        if not self._is_heard():
+        told = [each for each in told if each[0] not in self._hidden]
+        if not told or not self._is_heard():
             return
         try:
             found = await self._engine.database.read(lambda c: _read(c, told))
@@ -160,8 +161,6 @@ class Relay:
             bus.miss()
             return
         for kind, data in told:
-            if kind in self._hidden:
-                continue
             unpacked = {name: _unpack(value, found) for name, value in data.items()}
             if not any(value is None and data[name] is not None for name, value in unpacked.items()):
                 bus.hear(kind, unpacked)
@@ -171,6 +170,11 @@ class Relay:
 def wake_up(node_id: str, name: str) -> str:
     """What the nodes are told so that a loop of theirs looks at its work."""
     return _encode(Message(node_id, [name]))
+
+
+def messages_of(told: list[Told]) -> list[str]:
+    """What all nodes are told by somebody who is none."""
+    return list(_messages("", [], told))
 
 
 def _pack(value: Any) -> Any:

@@ -13,7 +13,7 @@ from rota.ops.secrets import hash_secret
 
 Authenticate = Callable[[Scope], Awaitable[Actor]]
 
-# A key is looked up once in this time; one that is revoked stops working within it.
+# A key is looked up once in this time, unless rights have changed; one that is revoked stops working within it at the latest.
 KEPT_S = 1.0
 MOST_KEPT = 1000
 
@@ -30,21 +30,22 @@ def by_bearer(rota: Rota, kind: KeyKind) -> Authenticate:
 
 def by_key(rota: Rota, kind: KeyKind, secret_of: Callable[[Scope], str]) -> Authenticate:
     """Actors by the key that `secret_of` finds in a request; it raises Unauthorized where there is none."""
-    kept: dict[str, tuple[float, Actor]] = {}
+    kept: dict[str, tuple[float, int, Actor]] = {}
     noted: dict[str, float] = {}
+    rights = rota.bus.rights
 
     async def authenticate(scope: Scope) -> Actor:
         hashed = hash_secret(secret_of(scope))
-        now = rota.clock.monotonic()
-        until, actor = kept.get(hashed, (0.0, None))
-        if actor is not None and now < until:
+        now, changes = rota.clock.monotonic(), rights.changes
+        until, seen, actor = kept.get(hashed, (0.0, 0, None))
+        if actor is not None and now < until and seen == changes:
             return actor
         kept.pop(hashed, None)
         found = await find_actor(rota, kind, hashed)
         if len(kept) >= MOST_KEPT:
             kept.clear()
             noted.clear()
-        kept[hashed] = (now + KEPT_S, found)
+        kept[hashed] = (now + KEPT_S, changes, found)
         if now >= noted.get(hashed, now):
             noted[hashed] = now + USE_NOTED_EACH.total_seconds()
             await note_use(rota, kind, hashed)

@@ -1,6 +1,6 @@
 """What a handler answers with."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any
@@ -62,9 +62,13 @@ class PieceReply(Struct, frozen=True):
 
 
 class EventReply(Struct, frozen=True):
-    """An answer that goes on: server-sent events, each chunk one or more of them whole."""
+    """An answer that goes on: server-sent events, each chunk one or more of them whole.
+
+    lost  is over when the asker may not be shown them any more; no handler has to say so
+    """
 
     chunks: AsyncGenerator[bytes]
+    lost: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 def ok(value: Any, *headers: tuple[str, str]) -> Reply:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +18,7 @@ from rota.http.limits import MAX_BODY, ClientGone, read_body
 from rota.http.query import read_form, read_query
 from rota.http.reply import EventReply, PieceReply, Reply
 from rota.http.sse import send_events
+from rota.http.standing import until_lost
 from rota.http.streams import StreamLimit
 from rota.ops import reading
 from rota.ops.context import Rota
@@ -150,6 +151,19 @@ class Endpoint:
         route = self._routes.get(scope["method"])
         if route is None:
             raise MethodNotAllowed(f"{scope['method']} is not possible here", sorted(self._routes))
+        since = self._rota.bus.rights.changes
+        actor = await self._let_in(route, scope)
+        headers = dict(scope["headers"])
+        query = read_query(route.query, scope["query_string"], lenient=route.lenient) if route.query else None
+        body = await route.read(receive, headers)
+        if route.media_type == EVENT_STREAM:
+            held.enter_context(self._streams.hold(peer_of(scope).address))
+        ask = Ask(self._rota, actor, scope["path_params"], headers, body, query, scope)
+        reply = await route.handler(ask)
+        return self._watched(reply, route, ask, since) if isinstance(reply, EventReply) else reply
+
+    async def _let_in(self, route: Route, scope: Scope) -> Actor:
+        """Who asks, if they may come in here at all."""
         is_free = route.is_public or (route.is_open and is_local(scope))
         actor = NOBODY if is_free else await self._authenticate(scope)
         if "\x00" in scope["path"]:
@@ -158,16 +172,23 @@ class Endpoint:
             actor.require_scope(*route.scopes)
         if route.admit is not None:
             await route.admit(self._rota, actor, scope)
-        headers = dict(scope["headers"])
-        query = read_query(route.query, scope["query_string"], lenient=route.lenient) if route.query else None
-        body = await route.read(receive, headers)
-        if route.media_type == EVENT_STREAM:
-            held.enter_context(self._streams.hold(peer_of(scope).address))
-        return await route.handler(Ask(self._rota, actor, scope["path_params"], headers, body, query, scope))
+        return actor
+
+    def _watched(self, reply: EventReply, route: Route, ask: Ask, since: int) -> EventReply:
+        """The same, over as soon as it would be refused: the whole way is gone again, from the credential to what is shown."""
+
+        async def ask_again() -> Actor:
+            actor = await self._let_in(route, ask.scope)
+            again = await route.handler(ask._replace(actor=actor))
+            if isinstance(again, EventReply):
+                await again.chunks.aclose()
+            return actor
+
+        return EventReply(reply.chunks, partial(until_lost, self._rota.bus.rights, since, ask.actor, ask_again))
 
     async def _stream(self, reply: EventReply, receive: Receive, send: Send) -> None:
         try:
-            await send_events(reply.chunks, receive, send, self._rota.bus.signal("closing"))
+            await send_events(reply.chunks, receive, send, self._rota.bus.signal("closing"), lost=reply.lost)
         except OSError:
             return
         except Exception as error:  # the answer has begun, so it can only be cut off; a client resumes where it was

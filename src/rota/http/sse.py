@@ -1,7 +1,7 @@
 """Server-sent events (HTML standard, §9.2): writing them, and holding the line open."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -22,11 +22,19 @@ def event(kind: str, data: Any, event_id: str | int | None = None) -> bytes:
 
 
 async def send_events(
-    chunks: AsyncGenerator[bytes], receive: Receive, send: Send, closing: asyncio.Event, heartbeat_s: float = HEARTBEAT_S
+    chunks: AsyncGenerator[bytes],
+    receive: Receive,
+    send: Send,
+    closing: asyncio.Event,
+    heartbeat_s: float = HEARTBEAT_S,
+    lost: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Send until the events end, the client goes, or the server closes. Who reads slowly holds up nobody but itself."""
+    """Send until the events end, the client goes, or the server closes. Who reads slowly holds up nobody but itself.
+
+    lost  is over when the client may not be shown them any more: nothing is sent from then on
+    """
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-    finished = await _first_of(_pump(chunks, send, heartbeat_s), _gone(receive), closing.wait())
+    finished = await _first_of(_pump(chunks, send, heartbeat_s), _gone(receive), closing.wait(), *([lost()] if lost else ()))
     if finished != 1:
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -77,6 +85,5 @@ async def _first_of(*works: Coroutine[Any, Any, Any]) -> int:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    if first == 0:
-        tasks[0].result()
+    tasks[first].result()
     return first

@@ -128,7 +128,9 @@ async def update_agent(
         audit.note(c, rota, actor, "agent.updated", agent_id, fields=list(changes))
         return agent
 
-    return await rota.database.write(write)
+    changed = await rota.database.write(write)
+    rota.bus.tell_rights(agent_id)
+    return changed
 
 
 async def delete_agent(rota: Rota, actor: Actor, agent_id: str) -> User:
@@ -151,6 +153,7 @@ async def delete_agent(rota: Rota, actor: Actor, agent_id: str) -> User:
         return agent, ended
 
     agent, ended = await rota.database.write(write)
+    rota.bus.tell_rights(agent_id)
     for loop in ("scheduler", "dispatcher", "pruner"):
         rota.bus.wake(loop)
     for task, runs in ended:

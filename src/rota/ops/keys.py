@@ -82,22 +82,21 @@ async def note_use(rota: Rota, kind: str, hashed: str) -> None:
 
 
 async def revoke_key(rota: Rota, actor: Actor, key_id: str) -> bool:
-    """Take a key back; it stops working within a second. False if it was taken back before. Needs `system.root`."""
+    """Take a key back; it stops working at once, and so do streams that were opened with it: here, and on other servers as
+    soon as they hear of it. False if it was taken back before. Needs `system.root`."""
     actor.require("system.root")
     now = rota.clock.now()
-    return await rota.database.write(lambda c: credentials.revoke(c, key_id, now))
+    user_id = await rota.database.write(lambda c: credentials.revoke(c, key_id, now))
+    if user_id is not None:
+        rota.bus.tell_rights(user_id)
+    return user_id is not None
 
 
-async def revoke_secret(rota: Rota, actor: Actor, secret: str) -> bool:
-    """The same for whoever has the secret and not the id of its key."""
+async def find_key_id(rota: Rota, actor: Actor, secret: str) -> str | None:
+    """Which key a secret is; None for one that is good for nothing. Needs `system.root`."""
     actor.require("system.root")
-    hashed, now = hash_secret(secret), rota.clock.now()
-
-    def write(c: Connection) -> bool:
-        key_id = credentials.find_id(c, hashed)
-        return key_id is not None and credentials.revoke(c, key_id, now)
-
-    return await rota.database.write(write)
+    hashed = hash_secret(secret)
+    return await rota.database.read(lambda c: credentials.find_id(c, hashed))
 
 
 async def find_actor(rota: Rota, kind: str, hashed: str) -> Actor:

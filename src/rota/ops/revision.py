@@ -32,8 +32,9 @@ async def revise_task(
     """
     now = rota.clock.now()
 
-    def write(c: Connection) -> tuple[Task, list[Run]]:
+    def write(c: Connection) -> tuple[Task, list[Run], str | None]:
         task = access.get_task(c, actor, reference)
+        former_id = task.owner_id
         check_changeable(task)
         _give(c, actor, task, owner_id, now)
         if change:
@@ -44,9 +45,11 @@ async def revise_task(
         beside(c, task)
         given = [*change, *(["status"] if status else []), *(["owner_id"] if owner_id else [])]
         audit.note(c, rota, actor, "task.updated", task.id, fields=given, status=task.status)
-        return task, ended
+        return task, ended, former_id
 
-    task, ended = await rota.database.write(write)
+    task, ended, former_id = await rota.database.write(write)
+    if former_id not in (None, task.owner_id):
+        rota.bus.tell_rights(former_id)
     for loop in ("scheduler", "dispatcher", "supervisor"):
         rota.bus.wake(loop)
     ends.tell(rota, task, ended)

@@ -9,8 +9,12 @@ from rota.store import revocations
 from rota.store.database import Connection
 
 
-async def revoke_token(rota: Rota, token_id: str, expires_at: datetime, *, actor: Actor | None = None) -> None:
-    """From now on, and over restarts. No error if it was taken back before. `actor`: whose it was, for the audit log."""
+async def revoke_token(rota: Rota, token_id: str, expires_at: datetime, of: str, *, actor: Actor | None = None) -> None:
+    """From now on, and over restarts. No error if it was taken back before.
+
+    of     id of who showed it: what they hold open is asked for again
+    actor  the same, for the audit log
+    """
 
     def write(c: Connection) -> None:
         revocations.insert_revocation(c, token_id, expires_at)
@@ -18,6 +22,7 @@ async def revoke_token(rota: Rota, token_id: str, expires_at: datetime, *, actor
             audit.note(c, rota, actor, "token.revoked", actor.id, token_id=token_id)
 
     await rota.database.write(write)
+    rota.bus.tell_rights(of)
 
 
 async def use_up(rota: Rota, token_id: str, expires_at: datetime) -> bool:

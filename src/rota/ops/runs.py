@@ -76,7 +76,7 @@ async def cancel_run(
     ends.tell(rota, task, ended)
     rota.bus.wake("dispatcher")
     if receipt.ended_at is None and wait_s > 0:
-        await wait_run(rota, actor, run_id, wait_s)
+        await wait_answer(rota, actor, run_id, wait_s)
         return await rota.database.read(lambda c: runs.find_receipt(c, run_id)) or receipt
     return receipt
 
@@ -104,6 +104,22 @@ async def wait_run(rota: Rota, actor: Actor, run_id: str, timeout_s: float) -> R
         except TimeoutError:
             return await get_run(rota, actor, run_id)
     return run
+
+
+async def wait_answer(rota: Rota, actor: Actor, run_id: str, timeout_s: float) -> Run:
+    """As wait_run, for somebody who asked from outside: over at once when that one's rights change. Raises NotFound."""
+    changed = asyncio.Event()
+    with rota.bus.rights.followed(actor.id, changed.set):
+        waits = [asyncio.ensure_future(work) for work in (wait_run(rota, actor, run_id, timeout_s), changed.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+            ended, _ = await asyncio.gather(*waits, return_exceptions=True)
+    if isinstance(ended, Run):
+        return ended
+    return await get_run(rota, actor, run_id)
 
 
 async def _next_sign(watcher: Watcher, run_id: str) -> None:

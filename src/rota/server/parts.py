@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from rota import __version__
 from rota.blobs import build_blobs
-from rota.bus import HALT, LOG_GONE, MESSAGE, Bus
+from rota.bus import HALT, LOG_GONE, MESSAGE, RIGHTS, Bus
 from rota.clock import Clock, SystemClock
 from rota.config import Loaded, Settings, build_rules
 from rota.config.origin import Origin
@@ -105,6 +105,7 @@ class Parts(Struct, kw_only=True):
             LOG_GONE: lambda data: self.rota.logs.delete(msgspec.convert(data["name"], LogName)),
             MESSAGE: lambda data: self.project.hear(data["run_id"]),
             HALT: lambda data: self.runner.ask_stop(data["run_id"], "stop"),
+            RIGHTS: lambda data: self.rota.bus.rights.change(data["actor_id"]),
         }
 
     def look_again(self) -> None:

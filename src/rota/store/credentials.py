@@ -19,7 +19,7 @@ FIND = """
     WHERE credentials.hash = ? AND credentials.kind = ? AND credentials.revoked_at IS NULL AND users.removed_at IS NULL"""
 FIND_ID = "SELECT id FROM credentials WHERE hash = ? AND revoked_at IS NULL"
 REVOKE_ALL = "UPDATE credentials SET revoked_at = ? WHERE user_id = ? AND kind = ? AND revoked_at IS NULL"
-REVOKE = "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
+REVOKE = "UPDATE credentials SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL RETURNING user_id"
 USED = """
     UPDATE credentials SET used_at = ? WHERE hash = ? AND kind = ? AND revoked_at IS NULL AND COALESCE(used_at, 0) < ?"""
 LIST = """
@@ -97,9 +97,10 @@ def revoke_all(c: Connection, user_id: str, kind: str, at: datetime) -> int:
     return c.run(REVOKE_ALL, (to_us(at), user_id, kind))
 
 
-def revoke(c: Connection, credential_id: str, at: datetime) -> bool:
-    """End a credential. False if there is none, or it has ended."""
-    return c.run(REVOKE, (to_us(at), credential_id)) == 1
+def revoke(c: Connection, credential_id: str, at: datetime) -> str | None:
+    """End a credential. Returns whose it was; None if there is none, or it has ended."""
+    row = c.row(REVOKE, (to_us(at), credential_id))
+    return None if row is None else str(row[0])
 
 
 def _credential(row: Row) -> Credential:

@@ -70,7 +70,7 @@ class TokenKeeper:
             raise Unauthorized(NOT_GOOD)
         family = str(claims["family"])
         if not await use_up(self._rota, claims["jti"], _expiry(claims)):
-            await self._end_family(family)
+            await self._end_family(family, str(claims["sub"]))
             raise Unauthorized(NOT_GOOD)
 
         def read(c: Connection) -> User | None:
@@ -88,14 +88,14 @@ class TokenKeeper:
         except Unauthorized:
             return
         if claims.get("type") == "refresh":
-            await self._end_family(str(claims["family"]))
+            await self._end_family(str(claims["family"]), str(claims["sub"]))
         else:
-            await revoke_token(self._rota, claims["jti"], _expiry(claims))
+            await revoke_token(self._rota, claims["jti"], _expiry(claims), str(claims["sub"]))
 
-    async def _end_family(self, family: str) -> None:
+    async def _end_family(self, family: str, user_id: str) -> None:
         """For as long as the youngest of it may be good."""
         until = self._rota.clock.now() + timedelta(seconds=REFRESH_S)
-        await revoke_token(self._rota, family, until)
+        await revoke_token(self._rota, family, until, user_id)
 
     async def _keeper(self) -> Tokens:
         async with self._lock:

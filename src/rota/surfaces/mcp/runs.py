@@ -38,7 +38,7 @@ async def list_steps(ask: Ask) -> StepList:
 
 async def wait_run(ask: Ask) -> wire.Waited:
     run_id = ask.given.run_id
-    waited = await _while_serving(ask, runs.wait_run(ask.rota, ask.actor, run_id, ask.given.wait_s))
+    waited = await _while_serving(ask, runs.wait_answer(ask.rota, ask.actor, run_id, ask.given.wait_s))
     run = waited or await runs.get_run(ask.rota, ask.actor, run_id)
     return wire.Waited(translate.run_wire(run, ask.rota.modules), run.state in ENDED)
 
@@ -47,7 +47,7 @@ async def cancel_run(ask: Ask) -> Receipt:
     asked = await runs.cancel_run(ask.rota, ask.actor, ask.given.run_id)
     if asked.ended_at is not None or not ask.given.wait_s:
         return asked
-    await _while_serving(ask, runs.wait_run(ask.rota, ask.actor, ask.given.run_id, ask.given.wait_s))
+    await _while_serving(ask, runs.wait_answer(ask.rota, ask.actor, ask.given.run_id, ask.given.wait_s))
     return await runs.cancel_run(ask.rota, ask.actor, ask.given.run_id)
 
 

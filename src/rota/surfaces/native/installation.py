@@ -1,10 +1,11 @@
 """Handlers of what belongs to the installation: its settings, its health."""
 
 from rota import __version__
+from rota.core.errors import NotFound
 from rota.http.metrics import MEDIA_TYPE, metrics_text
-from rota.http.reply import JSON, Reply, encode, ok
+from rota.http.reply import JSON, Reply, encode, no_content, ok
 from rota.http.routes import Ask
-from rota.ops import health, nodes
+from rota.ops import health, keys, nodes
 from rota.surfaces.native import wire
 
 
@@ -28,6 +29,12 @@ async def get_info(ask: Ask) -> Reply:
 
 async def list_nodes(ask: Ask) -> Reply:
     return ok(await nodes.list_nodes(ask.rota, ask.actor))
+
+
+async def revoke_key(ask: Ask) -> Reply:
+    if not await keys.revoke_key(ask.rota, ask.actor, ask.path["id"]):
+        raise NotFound("there is no such key, or it was taken back before")
+    return no_content()
 
 
 async def livez(_ask: Ask) -> Reply:

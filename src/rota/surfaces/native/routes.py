@@ -205,6 +205,10 @@ ROUTES: tuple[Route, ...] = (
         summary="The servers that share the database, and which one plans", reply=NodeList, errors=(403,),
     ),
     Route(
+        method="DELETE", path="/v1/keys/{id}", scopes=ADMIN, handler=installation.revoke_key,
+        summary="Take a key back; streams that were opened with it end", status=204, errors=(403, 404),
+    ),
+    Route(
         method="GET", path="/v1/openapi.json", handler=get_openapi,
         summary="This description", reply=dict[str, Any],
     ),

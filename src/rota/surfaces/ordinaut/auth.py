@@ -154,7 +154,7 @@ async def revoke(ask: Ask) -> Reply:
         return ok(wire.Operation(message="Token is not valid any more"))
     agent = await agents.find_agent(ask.rota, str(claims["sub"]))
     expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
-    await revoke_token(ask.rota, str(claims["jti"]), expires_at, actor=agent.actor if agent else None)
+    await revoke_token(ask.rota, str(claims["jti"]), expires_at, str(claims["sub"]), actor=agent.actor if agent else None)
     return ok(wire.Operation(message="Token revoked successfully", details={"jti": claims["jti"]}))
 
 

@@ -89,21 +89,22 @@ class Sessions:
     def __init__(self, rota: Rota) -> None:
         self._rota = rota
         self._tokens: Tokens | None = None
-        self._kept: dict[str, float] = {}
+        self._kept: dict[str, tuple[float, int]] = {}
 
     async def read(self, token: str) -> dict[str, Any]:
         """The claims. Raises Unauthorized."""
         if self._tokens is None:
             self._tokens = await tokens_of(self._rota)
         claims = self._tokens.read(token)
-        token_id, now = str(claims["jti"]), self._rota.clock.monotonic()
-        if self._kept.get(token_id, 0.0) <= now:
+        token_id, now, changes = str(claims["jti"]), self._rota.clock.monotonic(), self._rota.bus.rights.changes
+        until, seen = self._kept.get(token_id, (0.0, 0))
+        if until <= now or seen != changes:
             self._kept.pop(token_id, None)
             if await is_revoked(self._rota, token_id):
                 raise Unauthorized("this session was ended", hint="log in again")
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            self._kept[token_id] = now + KEPT_S
+            self._kept[token_id] = now + KEPT_S, changes
         return claims
 
 
@@ -156,7 +157,7 @@ async def logout(ask: Ask) -> Reply:
     token = find_bearer(ask.scope) or find_cookie(ask.scope, COOKIE)
     if token is not None:
         claims = (await tokens_of(ask.rota)).read(token)
-        await revoke_token(ask.rota, str(claims["jti"]), datetime.fromtimestamp(int(claims["exp"]), UTC))
+        await revoke_token(ask.rota, str(claims["jti"]), datetime.fromtimestamp(int(claims["exp"]), UTC), RUNWISP.id)
     return Reply(HTTPStatus.NO_CONTENT, b"", JSON, ((b"set-cookie", _cookie(ask.scope, "", 0).encode()),))
 
 
