@@ -11,6 +11,7 @@ from click.testing import Result
 
 from rota.cli.online import answers
 from rota.cli.place import Place
+from rota.datadir import PLACE
 
 Call = Callable[..., Result]
 Told = Callable[..., Any]
@@ -140,3 +141,14 @@ def test_a_payload_is_a_json_object(call: Call, server: Path, payload: str) -> N
 def test_users_and_keys_are_made_beside_a_running_server(told: Told, call: Call, server: Path) -> None:
     told("user", "add", "ada")
     assert call("key", "add", "--user", "ada", "--for", "native").exit_code == 0
+
+
+def test_beside_a_server_on_postgresql_no_file_is_begun(call: Call, home: Path) -> None:
+    (home / ".rota").mkdir()
+    (home / ".rota" / PLACE).write_text("which such a server leaves there")
+    for words in (("user", "add", "ada"), ("tasks",)):
+        result = call(*words)
+        assert result.exit_code == 1
+        assert "keeps its state in PostgreSQL" in result.stderr
+        assert "--config FILE" in result.stderr
+    assert not (home / ".rota" / "rota.db").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rota.cli.errors import Failure
-from rota.datadir import DATABASE, LOGS, SOCKET
+from rota.datadir import DATABASE, LOGS, PLACE, SOCKET
 
 if TYPE_CHECKING:
     from rota.cli.sources import Told
@@ -65,7 +65,12 @@ class Place:
         """What `open_database` takes. Raises Failure when there is nothing yet and `create` is false."""
         if self.settings.server.database is not None:
             return self.settings.server.database.reveal()
-        if not create and not self.database_file.exists():
+        if self.database_file.exists():
+            return str(self.database_file)
+        if (self.data_dir / PLACE).exists():  # a file that is made here now is one that nobody looks into
+            hint = "name it as the server does: by --config FILE, --database URL or ROTA_DATABASE"
+            raise Failure(f"the Rota in {self.data_dir} keeps its state in PostgreSQL", hint=hint)
+        if not create:
             hint = "start a server: rota serve; or name another directory with --data"
             raise Failure(f"there is no Rota in {self.data_dir}", code="unreachable", hint=hint)
         return str(self.database_file)
