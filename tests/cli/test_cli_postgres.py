@@ -6,12 +6,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import Result
+from tests.factories import NOON, make_new_run, make_task
 
 from rota.bus import RIGHTS
+from rota.store import runs, sharedlogs, tasks
+from rota.store.connection import Connection
 from rota.store.database import open_postgres
+from rota.store.logchunks import Chunk
 from rota.store.postgres import PostgresDriver
+from rota.store.sharedlogs import Told as Portion
 from rota.store.wakeups import CHANNEL
 
 Call = Callable[..., Result]
@@ -57,3 +63,30 @@ def test_a_url_that_cannot_be_read_is_told_without_its_password(call: Call, pass
     assert result.exit_code == 2
     assert "the URL of the database cannot be read" in result.stderr
     assert "ter2" not in result.output
+
+
+def test_a_log_that_is_not_in_the_files_here_is_said_to_be_elsewhere(call: Call, database: str, postgres_url: str) -> None:
+    task = make_task(name="away")
+    told, untold, silent = (make_new_run(task) for _ in range(3))
+
+    def fill(c: Connection) -> None:
+        tasks.insert_task(c, task)
+        over = {"state": "succeeded", "started_at": NOON, "ended_at": NOON}
+        runs.insert_runs(
+            c, [msgspec.structs.replace(new, run=msgspec.structs.replace(new.run, **over)) for new in (told, untold, silent)]
+        )
+        c.run("UPDATE runs SET node = 'other'")
+        for new, chunks in ((told, [Chunk(1, 1, "data", 0, b"one")]), (silent, [])):
+            row = Portion(
+                run_id=new.run.id, base=0, after_seq=0, seq=len(chunks), mark="[]", is_whole=True, drawn=None, chunks=chunks
+            )  # fmt: skip
+            sharedlogs.tell(c, "place of other", [row])
+
+    stored = open_postgres(postgres_url, schema=SCHEMA)
+    stored.run(fill)
+    stored.close()
+    results = [call("logs", new.run.id, "--database", database) for new in (told, untold, silent)]
+    assert [result.exit_code for result in results] == [1, 1, 0]
+    assert "in the database, and not in the files here" in results[0].stderr
+    assert "on the node other, and not in the files here" in results[1].stderr
+    assert results[2].output == ""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rota.cli.place import Place
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 def open_transport(place: Place) -> Iterator["httpx.BaseTransport"]:
     """What sends requests to the same apps as the control socket. Raises Failure when there is no database yet."""
     with open_rota(place) as rota:
+        if rota.database.dialect == "postgres":
+            from rota.cli.absent import find_absent
+
+            rota.bring_logs = partial(find_absent, rota, place)
         from rota.surfaces import CONTROL, mounted  # late, for a message that there is nothing here needs none of it
 
         transport = _in_process(mounted(rota, CONTROL))
