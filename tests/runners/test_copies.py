@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,50 @@ def test_a_log_from_before_there_were_others_is_told_when_it_is_asked_for(play: 
         a.peers.append(b)
         assert (await b.texts(claimed))[-1] == "line 59"
         assert b.files() == a.files()
+
+    play(act)
+
+
+def test_a_server_that_is_alone_tells_nothing_of_a_run_that_is_tried_again_until_it_is_asked(
+    play: Callable[[Act], None], run: Run
+) -> None:
+    async def act(a: Server, b: Server) -> None:
+        a.peers.remove(b)
+        for text, is_last in (("one", False), ("two", True)):
+            claimed = a.claim(run)
+            writer = await a.write(claimed)
+            writer.write("stdout", f"{text}\n".encode(), 1)
+            a.end(claimed, writer, for_good=is_last)
+            if not is_last:
+                again = "UPDATE runs SET state = 'pending', admission = 'new', holder = NULL WHERE id = ?"
+                a.database.run(lambda c, again=again: c.run(again, (run.id,)))
+        await a.teller.tell_all()
+        assert a.database.run(lambda c: sharedlogs.find_shared_logs(c, [run.id])) == {}
+        a.peers.append(b)
+        assert await b.texts(claimed) == ["one", "two"]
+
+    play(act)
+
+
+def test_a_log_that_cannot_be_read_holds_up_no_other_and_is_told_when_it_can(play: Callable[[Act], None], run: Run) -> None:
+    async def act(a: Server, b: Server) -> None:
+        other = make_new_run(TASK)
+        a.database.run(lambda c: runs.insert_runs(c, [other]))
+        for each in (a.claim(run), a.claim(other.run)):
+            writer = await a.write(each)
+            writer.write("stdout", b"one\n", 1)
+            a.end(each, writer)
+        file = a.logs.paths(name_of(run)).current.data
+        file.rename(file.with_suffix(".aside"))
+        file.mkdir()
+        await a.teller.tell_all()
+        find_told = partial(sharedlogs.find_shared_logs, run_ids=[run.id, other.run.id])
+        assert set(a.database.run(find_told)) == {other.run.id}
+        file.rmdir()
+        file.with_suffix(".aside").rename(file)
+        await a.teller.tell_all()
+        assert set(a.database.run(find_told)) == {run.id, other.run.id}
+        assert await b.texts(run) == ["one"]
 
     play(act)
 

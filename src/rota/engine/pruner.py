@@ -14,7 +14,6 @@ from rota.engine.context import Engine
 from rota.engine.loop import Tick
 from rota.engine.objects import sweep_objects
 from rota.logs import LogName, RunLogs
-from rota.runners.copies.keeping import keep_logs
 from rota.store import audit, deletion, events, gonelogs, idempotency, retention, revisions, revocations, runsecrets, tasks
 from rota.store.database import Connection
 from rota.store.deletion import UNDO
@@ -78,6 +77,8 @@ class Pruner:
     async def _keep_logs(self, now: datetime) -> int:
         if self._blobs is None or now < self._keep_at:
             return 0
+        from rota.runners.copies.keeping import keep_logs  # here, for few servers need it
+
         self._keep_at = now + KEEP_LOGS_EVERY
         return await keep_logs(self._engine.database, self._blobs, self._engine.write_led)
 

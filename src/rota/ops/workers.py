@@ -75,7 +75,8 @@ async def finish_run(
 ) -> Run:
     """Settle the attempt: a failed one is tried again where the task's policy says so. Raises as renew_run does."""
     now = rota.clock.now()
-    await openlogs.catch_up(rota, *await rota.database.read(lambda c: _held(c, actor, run_id, fence)))
+    if state == "failed":  # where its log ends now, that of the next attempt begins
+        await openlogs.catch_up(rota, *await rota.database.read(lambda c: _held(c, actor, run_id, fence)))
 
     def write(c: Connection) -> outside.Done:
         run, task = _held(c, actor, run_id, fence)

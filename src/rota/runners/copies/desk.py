@@ -50,6 +50,9 @@ class Desk:
         for run_id, run in asked.items():
             if run.ended_at is None:
                 _remember(self._watched, run_id, names[run_id])
+        asked = {run_id: run for run_id, run in asked.items() if not self._logs.is_written(names[run_id])}
+        if not asked:
+            return {}
         known = await self._look_up(asked)
         missing = [run for run in asked.values() if self._is_missing(run, names[run.id], known)]
         if missing:

@@ -48,7 +48,7 @@ class Handover:
         """A worker is about to go on with the log of a run: it finds all that was written until now told."""
         if run.fence > 1 and await _retrying(lambda: self._has_begun(run)):
             name = LogName(task_name, run.created_at, run.id)
-            await _retrying(lambda: self._gather(name))
+            await _retrying(lambda: self._have_told(name))
 
     async def hear_wanted(self, name: LogName) -> None:
         """Another server asks for a log: it is told if it is ours to tell."""
@@ -81,16 +81,21 @@ class Handover:
 
     async def _take_over(self, run: Run, name: LogName) -> SharedLog | None:
         """Nobody else writes it when this returns. None if nothing was told of it."""
-        is_ours = await self._gather(name)
+        known = await self._look_up(name)
+        if not known.shared and not self._here.has_others():
+            return None  # and nobody wants to be told
+        is_ours = await self._gather(name, known)
         taken = await self._database.write(lambda c: sharedlogs.take_over(c, run.id, self._here.place, run.fence))
         if taken is not None and not is_ours:
             await self._mirror.bring(name, taken, is_final=True)
         self._mirror.drop(name)
         return taken
 
-    async def _gather(self, name: LogName) -> bool:
+    async def _have_told(self, name: LogName) -> bool:
+        return await self._gather(name, await self._look_up(name))
+
+    async def _gather(self, name: LogName, known: Known) -> bool:
         """Have all told that earlier attempts have written, by whoever has it. True if what is here is all there is."""
-        known = await self._look_up(name)
         if self._is_ours(name, known) or self._teller.has(name.run_id):
             self._teller.ask(name, known.shared.get(name.run_id))
             await self._teller.tell_all()

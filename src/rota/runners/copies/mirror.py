@@ -112,7 +112,7 @@ class Mirror:
     def _know(self, run_id: str) -> Copied:
         copied = self._known.setdefault(run_id, Copied())
         self._known.move_to_end(run_id)
-        if len(self._known) > MOST_KNOWN:
+        if len(self._known) > MOST_KNOWN and not next(iter(self._known.values())).busy.locked():
             self._known.popitem(last=False)
         return copied
 

@@ -33,6 +33,7 @@ class Going(Struct):
     anyway     somebody asks, and be it for nothing
     is_unsure  what was told of it is to be looked up
     refused    so often in a row
+    is_unreadable  and that was said
     """
 
     name: LogName
@@ -42,6 +43,7 @@ class Going(Struct):
     anyway: bool = False
     is_unsure: bool = False
     refused: int = 0
+    is_unreadable: bool = False
 
 
 class Teller:
@@ -105,7 +107,7 @@ class Teller:
                 self._wake.set()
 
     async def tell_all(self) -> None:
-        """All that was written until now. Raises OSError."""
+        """All that was written until now, and can be read. Raises Unavailable."""
         async with self._busy:
             dirty, self._dirty = list(self._dirty), {}
             while dirty:
@@ -151,14 +153,11 @@ class Teller:
             if room <= 0:
                 more.append(run_id)
                 continue
-            spool = going.spool = going.spool or self._open(going)
-            spool.is_over = going.is_over
-            portion = spool.take(room, anyway=going.anyway)
-            going.anyway = False
+            portion = self._take(going, room)
             if portion is not None:
                 told.append(portion)
                 room -= sum(len(chunk.data) for chunk in portion.chunks)
-            if spool.has_more:
+            if going.spool is not None and going.spool.has_more:
                 more.append(run_id)
         taken = await self._write(told) if told else set()
         for run_id in taken:
@@ -171,6 +170,21 @@ class Teller:
             if run_id not in self._dirty and run_id not in more:
                 self._let_go(run_id)
         return more
+
+    def _take(self, going: Going, room: int) -> Told | None:
+        """What is new of it. None also where it cannot be read at this moment, which is no matter of the others."""
+        try:
+            spool = going.spool = going.spool or self._open(going)
+            spool.is_over = going.is_over
+            portion = spool.take(room, anyway=going.anyway)
+        except OSError as error:
+            if not going.is_unreadable:
+                log.error("a log cannot be read, and so is not told to other servers", run_id=going.name.run_id, why=str(error))
+            going.is_unreadable = True
+            self._doubt([going.name.run_id])
+            return None
+        going.anyway = going.is_unreadable = False
+        return portion
 
     def _open(self, going: Going) -> Spool:
         run_id = going.name.run_id
