@@ -77,6 +77,10 @@ class Server:
             settled = Settlement(run_id=run.id, fence=run.fence, state="succeeded", ended_at=NOON)
             self.database.run(lambda c: settlement.settle(c, [settled]))
 
+    def try_again(self, run: Run) -> None:
+        again = "UPDATE runs SET state = 'pending', admission = 'new', holder = NULL WHERE id = ?"
+        self.database.run(lambda c: c.run(again, (run.id,)))
+
     async def texts(self, run: Run) -> list[str]:
         """As whoever asks here reads them."""
         now = await self.database.read(lambda c: runs.get_run(c, run.id))
@@ -194,9 +198,7 @@ def test_the_next_attempt_goes_on_with_the_log_on_another_server_and_the_first_w
         writer = await a.write(first)
         writer.write("stdout", b"one\n", 1)
         a.end(first, writer, for_good=False)
-        a.database.run(
-            lambda c: c.run("UPDATE runs SET state = 'pending', admission = 'new', holder = NULL WHERE id = ?", (run.id,))
-        )
+        a.try_again(run)
         second = b.claim(run)
         writer = await b.write(second)
         writer.write("stdout", b"two\n", 2)
@@ -258,8 +260,7 @@ def test_a_server_that_is_alone_tells_nothing_of_a_run_that_is_tried_again_until
             writer.write("stdout", f"{text}\n".encode(), 1)
             a.end(claimed, writer, for_good=is_last)
             if not is_last:
-                again = "UPDATE runs SET state = 'pending', admission = 'new', holder = NULL WHERE id = ?"
-                a.database.run(lambda c, again=again: c.run(again, (run.id,)))
+                a.try_again(run)
         await a.teller.tell_all()
         assert a.database.run(lambda c: sharedlogs.find_shared_logs(c, [run.id])) == {}
         a.peers.append(b)
