@@ -38,6 +38,7 @@ class Vitals(Struct):
 
     problems  name of a part -> what is wrong with it now; empty when all is well
     notes     the same of what should be looked at, and keeps nothing from working
+    silent_until  until this moment schedules may have had their runs already, for the clock was set back; None if it was not
     lag_s     how late the scheduler handled the last slot, in seconds
     steps     how long finished steps of pipelines took, retries inside them included
     tokens    what models took, by provider and kind (`input_tokens`, `output_tokens`)
@@ -52,6 +53,7 @@ class Vitals(Struct):
     retried: int = 0
     running: int = 0
     waiting: int = 0
+    silent_until: datetime | None = None
     lag_s: float = 0.0
     durations: Histogram = field(default_factory=Histogram)
     steps: Histogram = field(default_factory=Histogram)

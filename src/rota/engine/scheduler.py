@@ -130,14 +130,25 @@ class Scheduler:
             log.warning("the wall clock jumped", seconds=round(jump_s, 3))
             self._awake_since = now - LATE if jump_s > 0 else now
         if jump_s <= -JUMP_S:
-            await self._engine.write_led(lambda c: self._set_back(c, now, timedelta(seconds=jump_s)))
+            jump = timedelta(seconds=jump_s)
+            if await self._engine.write_led(lambda c: self._set_back(c, now, jump)):
+                self._tell_silence(now, now - jump)
             self._engine.bus.wake("dispatcher")
         self._seen_at, self._seen_monotonic = now, monotonic
 
-    def _set_back(self, c: Connection, now: datetime, jump: timedelta) -> None:
-        self._replan(c, now)
+    def _set_back(self, c: Connection, now: datetime, jump: timedelta) -> bool:
+        """Whether a schedule is silent for a while because its slots have had their runs before."""
+        active = self._replan(c, now)
         if -jump > SET_BACK:
             waiting.shift_retries(c, jump)
+        coming = ((task, self._engine.known.schedule(task).next_after(now)) for task in active)
+        return any(slot is not None and slots.find_slot(c, task.id, slot.at) is not None for task, slot in coming)
+
+    def _tell_silence(self, now: datetime, until_at: datetime) -> None:
+        vitals = self._engine.vitals
+        vitals.silent_until = max(until_at, vitals.silent_until or until_at)
+        behind_s = round((vitals.silent_until - now).total_seconds())
+        log.warning("slots that were run before the clock was set back are not run again", seconds=behind_s, until=until_at)
 
     def _fire(self, c: Connection, now: datetime) -> tuple[Firing, bool, datetime | None]:
         due = tasks.list_due(c, now, BATCH)

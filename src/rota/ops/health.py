@@ -1,7 +1,7 @@
 """How the server is doing: ready or not, and in numbers."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -43,12 +43,25 @@ async def check_readiness(rota: Rota) -> Readiness:
     except RotaError as error:
         reasons["store"] = error.message
     gap = rota.blobs.find_gap()
-    notes = rota.vitals.notes | ({"blobs": gap} if gap else {})
+    silence = _describe_silence(rota.clock.now(), rota.vitals.silent_until)
+    own = {"blobs": gap, "scheduler": silence}
+    notes = rota.vitals.notes | {part: note for part, note in own.items() if note}
     return Readiness(ready=not reasons, reasons=reasons, notes=notes)
 
 
 async def read_load(rota: Rota) -> Load:
     return Load(await rota.database.read(runs.count_by_state))
+
+
+def _describe_silence(now: datetime, until_at: datetime | None) -> str | None:
+    """Nothing once the clock is where it was before it was set back."""
+    if until_at is None or now >= until_at:
+        return None
+    behind = until_at - now
+    return (
+        f"the clock was set back, and is {timedelta(seconds=round(behind.total_seconds()))} behind where it was: slots that were"
+        f" run before are not run again, so schedules may be silent until {until_at.isoformat(timespec='seconds')}"
+    )
 
 
 def _probe(c: Connection) -> None:
