@@ -1,4 +1,4 @@
-"""`rota nodes`: the servers that share the database."""
+"""`rota nodes`: the servers that share the database, and their workers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,10 +17,10 @@ MOST_OFF_S = 2.0
 SILENT_S = 5.0
 
 
-@click.command("nodes", short_help="List the servers that share the database.")
+@click.command("nodes", short_help="List the servers that share the database, and their workers.")
 @with_place
 def command(place: Place) -> None:
-    """List the servers that share the database: which one plans, and what each carries out at this moment."""
+    """List the servers that share the database, and their workers: which one plans, and what each carries out at this moment."""
     with open_client(place, for_server="nodes") as client:
         found = client.get("/v1/nodes")
     if place.as_json:

@@ -11,7 +11,11 @@ INTRODUCTION = """\
 
 <!-- Made by `python -m rota.cli.reference`; a test compares. -->
 
-Every command finds its Rota by the data directory: `--data`, else `ROTA_DATA`, else the settings file, else `./.rota`.
+Every command finds its Rota by the data directory: `--data`, else `ROTA_DATA`, else the settings file, else `./.rota`. The
+settings file is `--config`, else `ROTA_CONFIG`, else `./rota.toml` or `./runwisp.toml`. Where the state is in PostgreSQL, a
+command has to be told which one: by the settings file, `ROTA_DATABASE` or `--database`. A password in the last is shown to
+everybody on the machine by `ps`.
+
 With a server running there, commands ask it over its control socket (`rota.sock` in that directory) as the operator. With none,
 they work on the stored data themselves; `run`, `stop`, `events publish` and `reload` need a server and exit with 3.
 

@@ -1,4 +1,4 @@
-"""The servers that share the database."""
+"""The servers that share the database, and their workers."""
 
 from datetime import datetime, timedelta
 

@@ -202,7 +202,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="GET", path="/v1/nodes", scopes=ADMIN, handler=installation.list_nodes,
-        summary="The servers that share the database, and which one plans", reply=NodeList, errors=(403,),
+        summary="The servers that share the database, their workers, and which server plans", reply=NodeList, errors=(403,),
     ),
     Route(
         method="DELETE", path="/v1/keys/{id}", scopes=ADMIN, handler=installation.revoke_key,
