@@ -68,7 +68,8 @@ def renew(
 def finish(c: Connection, rota: Rota, run: Run, task: Task, outcome: Outcome, now: datetime) -> Done:
     """Settle a live run as its worker says, whoever has it, with all that follows from an end: retries, events, notices.
 
-    What waits is begun first, for only what has begun has an outcome. To be followed by `tell_done` after the transaction.
+    What waits is begun first, for only what has begun has an outcome. The log of one that may be tried again has to be here: its
+    lines are counted. To be followed by `tell_done` after the transaction.
     """
     if run.state == "pending":
         leases.offer(c, run.id)

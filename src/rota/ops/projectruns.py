@@ -260,6 +260,7 @@ def _move(c: Connection, rota: Rota, place: Place, found: Found, status: Status 
 
 
 def _outcome(run: ProjectRun, status: Status | None) -> Outcome:
+    """None that is tried again: it is its client that says so."""
     if status == "completed":
         return Outcome(state="succeeded", output=run.told_output)
     if status == "failed":
