@@ -17,7 +17,8 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
     """A node, as the database has it.
 
     leads     it plans; the others carry out what it has admitted, and serve
-    capacity  how many runs it carries out at one time, `busy` of which are going on
+    capacity  how many runs it carries out at one time, instances of services beside them
+    busy      how many are going on, those instances too
     is_asked  it is the one that answers
     settings  a checksum of the tasks that its settings file defines: they should be the same everywhere
     version, schema  of the program, and the newest form of the database that it knows; null of an older one

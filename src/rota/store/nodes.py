@@ -45,7 +45,8 @@ class Node(Struct, frozen=True, kw_only=True):
     id        a new one each time it starts
     place     tells its data directory from all others; stays the same
     address   of its main listener
-    capacity  runs at one time, `busy` of which are going on
+    capacity  runs at one time, instances of services beside them
+    busy      how many are going on, those instances too
     settings  a checksum of the tasks that its settings file defines
     lost_after   it may be silent for so long, and has ended its work well before
     schema       the newest migration that it knows
