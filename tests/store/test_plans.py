@@ -25,6 +25,7 @@ from rota.store import (
     revisions,
     runs,
     settlement,
+    sharedlogs,
     slots,
     statistics,
     tasks,
@@ -110,6 +111,7 @@ QUERIES: dict[str, Query] = {
     "kept documents": lambda c: revisions.as_started(c, [(make_run(TASK, task_version=1), make_task(id=TASK, version=2))]),
     "documents nobody needs": revisions.prune_revisions,
     "callbacks of a run": lambda c: outbox.find_addresses(c, [RUN]),
+    "logs to be moved into the bucket": lambda c: sharedlogs.list_unkept(c, "", 50),
     "deliveries that were dropped": lambda c: outbox.list_dropped(c, [make_id(0)]),
 }
 # Indexes that hold live runs alone: few, and read as a whole where all of them are asked for.
@@ -124,6 +126,10 @@ HISTORY = """
 HISTORY_SLOTS = (
     "INSERT INTO slots (task_id, nominal_at, run_id) SELECT task_id, created_at, id FROM runs WHERE trigger_kind = 'schedule'"
 )
+# They said nothing.
+HISTORY_LOGS = """
+    INSERT INTO run_logs (run_id, writer, base, seq, mark, is_whole)
+    SELECT id, 'w', 0, 0, '[]', 1 FROM runs WHERE trigger_kind = 'schedule'"""
 
 
 @contextmanager
@@ -138,6 +144,7 @@ def a_database_with(ended: int) -> Iterator[SqliteConnection]:
             add_run(c, TASK, admission=kind, concurrency_key="k")
         c.run(HISTORY, (ended, TASK, OWNER))
         c.run(HISTORY_SLOTS)
+        c.run(HISTORY_LOGS)
         yield c
 
 
