@@ -14,6 +14,7 @@ from rota.core.task import TaskSpec
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+PLACE = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -40,6 +41,19 @@ def test_a_task_example_is_a_task(text, moment):
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
 def test_links_lead_somewhere(page):
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+
+
+def headings(page: Path) -> set[str]:
+    """As links name them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in PAGES])
+def test_links_into_a_page_lead_to_a_heading_of_it(page):
+    places = [(page.parent / file if file else page, heading) for file, heading in PLACE.findall(page.read_text())]
+    assert [f"{file.name}#{heading}" for file, heading in places if heading not in headings(file)] == []
 
 
 def test_the_readme_shows_the_five_lines_that_load(tmp_path):
