@@ -7,7 +7,7 @@ from rota.store.nodes import Node, find_differences
 
 TOLD = {
     "node": "{} has the same name: name them apart with [server] node",
-    "settings": "the tasks of the settings file are others on {}; those of who leads count",
+    "settings": "the tasks of the settings file are others on {}; those count of who read them last: by a reload, or to lead",
     "version": "another version runs on {}: all are to be of one",
 }
 PART = "this part of the settings is another on {}: it should be the same everywhere"
