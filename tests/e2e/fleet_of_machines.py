@@ -71,6 +71,10 @@ class Fleet:
         with psycopg.connect(self.database, autocommit=True) as c:
             return c.execute(sql).fetchall()
 
+    def note(self, name: str) -> None:
+        """The work may wait for it."""
+        (self._servers[0].folder / name).touch()
+
     def lines(self, name: str) -> list[str]:
         """What the work itself has written, line by line."""
         file = self._servers[0].folder / name

@@ -31,6 +31,13 @@ run = 'echo "+ $ROTA_RUN_ID $WORKER" >> $WITNESS/turns; sleep 0.4; echo "- $ROTA
 max_concurrent = 50
 queue_max = 100
 """
+AWAY = """
+[tasks.brief]
+run = 'echo began | tee -a $WITNESS/away; until [ -e $WITNESS/end ]; do sleep 0.05; done; echo ended'
+[tasks.lost]
+run = 'echo began >> $WITNESS/away; exec sleep 600'
+max_concurrent = 2
+"""
 WEB = """
 [services.web]
 run = 'echo "$WORKER $$" >> $WITNESS/web; exec sleep 600'
@@ -70,6 +77,25 @@ def test_services_are_placed_again_when_their_worker_dies_and_end_when_they_are_
     server.until(lambda: len(server.work_pids()) == 2)
     server.post("/v1/tasks/web/pause")
     server.until(lambda: not server.work_pids())
+
+
+def test_what_ends_or_is_lost_while_temporal_is_away_is_known_at_once(
+    make_server: MakeServer, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with run_temporal(tmp_path_factory.mktemp("temporal")) as temporal:
+        fleet.address = temporal.address
+        server = fleet.serve(AWAY)
+        fleet.work("w1")
+        brief, lost, stopped = server.run("brief"), server.run("lost"), server.run("lost")
+        server.until(lambda: len(fleet.lines("away")) == 3)
+        temporal.stop()
+        server.post(f"/v1/runs/{stopped}/cancel")
+        fleet.note("end")
+        assert server.until_state(brief)["state"] == "succeeded"
+        assert server.log_texts(brief) == ["began", "ended"]
+        ended = server.until_state(lost)
+        assert (ended["state"], ended["reason"], server.pids_of(lost)) == ("crashed", "node_died", [])
+        assert server.until_state(stopped)["state"] == "canceled"
 
 
 def test_what_temporal_does_not_hear_of_is_ended_and_done_again_when_it_is_back(

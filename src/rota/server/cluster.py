@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from rota import __version__
-from rota.bus import LOG_WANTED
+from rota.bus import LOG_WANTED, OVER
 from rota.clock import steady_s
 from rota.config import Settings, Unit, explain
 from rota.config.secret import Secret
@@ -169,8 +169,11 @@ class Cluster:
         self._beside.close()
 
     def _hidden(self) -> dict[str, Callable[[dict[str, Any]], object]]:
-        hear = self._logs.hear_wanted
-        return {**self._parts.hidden_notices(), LOG_WANTED: lambda data: hear(msgspec.convert(data["name"], LogName))}
+        hear, fleet = self._logs.hear_wanted, self._parts.fleet
+        told = {} if fleet is None else {OVER: lambda data: fleet.runner.hear_over(data["run_id"], data["fence"])}
+        return {
+            **self._parts.hidden_notices(), **told, LOG_WANTED: lambda data: hear(msgspec.convert(data["name"], LogName)),
+        }  # fmt: skip
 
     def _hear_call(self, name: str) -> None:
         if name == "dispatcher":

@@ -1,7 +1,8 @@
 """What a worker does with the attempts that come to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,12 +12,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rota.blobs import Blobs
-from rota.bus import Bus
+from rota.bus import OVER, Bus
 from rota.clock import Clock
 from rota.core.errors import StaleFence, Unavailable
 from rota.core.outcome import Outcome, StopCause
+from rota.core.run import Run
 from rota.core.task import Task
 from rota.engine.claiming import read_claim
+from rota.engine.relay import messages_of
 from rota.logs import LogName, RunLogs
 from rota.runners import LocalRunner
 from rota.runners.base import Claim, Finished
@@ -27,6 +30,7 @@ from rota.runners.keeper import Keeper
 from rota.store import placements, runs, settlement, sharedlogs
 from rota.store.database import Connection, Database
 from rota.store.sharedlogs import SharedLog
+from rota.store.wakeups import call_out
 from rota.vitals import Vitals
 from rota.worker.hold import Hold
 
@@ -57,10 +61,15 @@ class Tools(Struct, kw_only=True):
 
 
 class Attempts:
-    """Each is taken in the store before anything of it begins, and told to be over before Temporal hears of it."""
+    """Each is taken in the store before anything of it begins, and told to be over before Temporal hears of it.
 
-    def __init__(self, tools: Tools) -> None:
+    on_room  called when one takes no place any more
+    """
+
+    def __init__(self, tools: Tools, on_room: Callable[[], None]) -> None:
         self._tools = tools
+        self._on_room = on_room
+        self._telling = 0
         self._going: dict[str, asyncio.Future[Finished] | None] = {}
         self.is_leaving = False
         self.idle = asyncio.Event()
@@ -71,12 +80,16 @@ class Attempts:
         return len(self._going)
 
     @property
+    def placeless(self) -> int:
+        """Those that only wait for another run, or are over and only have to be told of, take no place."""
+        return self._tools.runner.waiting + self._telling
+
+    @property
     def busy(self) -> int:
-        """Those that only wait for another run take no place."""
-        return len(self._going) - self._tools.runner.waiting
+        return len(self._going) - self.placeless
 
     async def carry_out(self, run_id: str, fence: int, make_hold: MakeHold) -> str:
-        """One activity. Raises StaleFence if it was lost meanwhile."""
+        """One activity. Raises StaleFence if it was lost meanwhile: nothing of it works then, and the store knows."""
         tools = self._tools
         if self.is_leaving or self.busy >= tools.runner.capacity or run_id in self._going:
             return f"{FULL} {tools.name}"
@@ -85,15 +98,11 @@ class Attempts:
         asked = asyncio.Event()
         hold = make_hold(asked.set, partial(tools.keeper.hold, run_id, fence))
         keeping = asyncio.create_task(hold.keep())
-        working = asyncio.create_task(self._work(run_id, fence, hold, asked))
         try:
-            await asyncio.wait([keeping, working], return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                log.warning("an attempt was lost, and is ended here", run_id=run_id, fence=fence)
-                working.cancel()
-            return await working
-        except asyncio.CancelledError:
-            raise StaleFence(f"run {run_id} was lost") from None
+            return await self._work(run_id, fence, hold, keeping, asked)
+        except StaleFence:
+            log.warning("an attempt was lost, and was ended here", run_id=run_id, fence=fence)
+            raise
         finally:
             keeping.cancel()
             tools.keeper.over(run_id, fence)
@@ -115,8 +124,8 @@ class Attempts:
             for delivered in tools.runner.take_delivered():
                 await self._write(partial(runs.mark_delivered, run_ids=[delivered.run_id], at=delivered.at))
 
-    async def _work(self, run_id: str, fence: int, hold: Hold, asked: asyncio.Event) -> str:
-        taken = await self._write(lambda c: self._take(c, run_id, fence))
+    async def _work(self, run_id: str, fence: int, hold: Hold, keeping: "asyncio.Task[None]", asked: asyncio.Event) -> str:
+        taken = await self._write(lambda c: None if hold.is_over else self._take(c, run_id, fence))
         if taken is None:
             return REFUSED
         (claim, shared), tools = taken, self._tools
@@ -127,17 +136,33 @@ class Attempts:
             await _persisting(partial(mirror.bring, name, shared, is_final=True))
         shipper = Shipper(tools.database, tools.logs.paths(name), run_id, fence, tools.name, shared, tools.runner.growth)
         try:
-            await hold.begun.wait()
-            if hold.is_over:
-                raise StaleFence(f"run {run_id} was lost before it began")
-            finished = await self._carry_out(claim, shipper, asked)
-            await shipper.ship(is_over=True)
-            await self._tell(claim, finished)
+            finished = await self._carry_out(claim, shipper, asked, hold, keeping) if await _is_begun(hold, keeping) else None
+            with self._without_place():
+                await shipper.ship(is_over=True)
+                await self._tell(claim, finished or self._lost(run_id, fence))
         finally:
             shipper.close()
-        self._tools.runner.acknowledge([finished])
-        self._tools.logs.delete(name)
+        tools.logs.delete(name)
+        if finished is None:
+            raise StaleFence(f"run {run_id} was lost")
+        tools.runner.acknowledge([finished])
         return DONE
+
+    def _lost(self, run_id: str, fence: int) -> Finished:
+        """What servers need not wait for Temporal to say."""
+        why = f"the worker {self._tools.name} was cut off from Temporal while this was running"
+        outcome = Outcome(state="crashed", reason="node_died", error=why)
+        return Finished(run_id=run_id, fence=fence, outcome=outcome, ended_at=self._tools.clock.now())
+
+    @contextlib.contextmanager
+    def _without_place(self) -> Iterator[None]:
+        """So that the next is asked for while it is on its way."""
+        self._telling += 1
+        self._on_room()
+        try:
+            yield
+        finally:
+            self._telling -= 1
 
     def _take(self, c: Connection, run_id: str, fence: int) -> tuple[Claim, SharedLog | None] | None:
         """With where its log has come to, which nobody else writes from now on."""
@@ -146,7 +171,10 @@ class Attempts:
             return None
         return read_claim(c, run_id), sharedlogs.take_over(c, run_id, tools.name, fence)
 
-    async def _carry_out(self, claim: Claim, shipper: Shipper, asked: asyncio.Event) -> Finished:
+    async def _carry_out(
+        self, claim: Claim, shipper: Shipper, asked: asyncio.Event, hold: Hold, keeping: "asyncio.Task[None]"
+    ) -> Finished | None:
+        """None if it was lost, and so was ended."""
         runner, run_id = self._tools.runner, claim.run.id
         over: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
         self._going[run_id] = over
@@ -156,11 +184,14 @@ class Attempts:
             asyncio.create_task(self._obey(run_id, asked)),
         ]
         try:
-            waited_for: list[asyncio.Future[Any]] = [over, beside[0]]
+            waited_for: list[asyncio.Future[Any]] = [over, beside[0], keeping]
             await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            if over.done() and not hold.is_over:  # else it may have been ended from outside, for that it was lost
+                return over.result()
             if beside[0].done():  # the log is taken no more
                 await beside[0]
-            return await over
+            await self._end(run_id, over)
+            return None
         except BaseException:
             await self._end(run_id, over)
             raise
@@ -188,8 +219,15 @@ class Attempts:
         run = claim.run
         told = replace(self._as_left(claim.task, finished), spent=self._tools.vitals.take_spent())
         text = msgspec.json.encode(told).decode()
-        if not await self._write(lambda c: placements.finish(c, run.id, run.fence, self._tools.name, text)):
+        if not await self._write(lambda c: self._finish(c, run, text)):
             raise StaleFence(f"run {run.id} has gone to another worker")
+
+    def _finish(self, c: Connection, run: Run, text: str) -> bool:
+        """Servers hear of it by the same transaction, before they would from Temporal."""
+        is_ours = placements.finish(c, run.id, run.fence, self._tools.name, text)
+        if is_ours:
+            call_out(c, messages_of([[OVER, {"run_id": run.id, "fence": run.fence}]]))
+        return is_ours
 
     def _as_left(self, task: Task, finished: Finished) -> Finished:
         """What only ended because this worker did may go on elsewhere."""
@@ -200,6 +238,14 @@ class Attempts:
 
     async def _write(self, fn: Callable[[Connection], T]) -> T:
         return await _persisting(lambda: self._tools.database.write(fn))
+
+
+async def _is_begun(hold: Hold, keeping: "asyncio.Task[None]") -> bool:
+    """Waits for the first sign of life to be answered. False if it was lost before."""
+    begun = asyncio.create_task(hold.begun.wait())
+    await asyncio.wait([begun, keeping], return_when=asyncio.FIRST_COMPLETED)
+    begun.cancel()
+    return hold.begun.is_set() and not hold.is_over
 
 
 async def _persisting(ask: Callable[[], Awaitable[T]]) -> T:

@@ -39,18 +39,19 @@ class Hold:
         self._answer = timedelta(seconds=min(LONGEST_ANSWER_S, silence.beat_s))
         self._on_stop = on_stop
         self._on_answer = on_answer
-        self._until = asyncio.get_running_loop().time() + silence.hold_s
+        self._loop = asyncio.get_running_loop()
+        self._until = self._loop.time() + silence.hold_s
         self.begun = asyncio.Event()
         self.is_lost = False
 
     @property
     def is_over(self) -> bool:
-        """Whether it was lost, though nobody may have noticed yet."""
-        return self.is_lost or asyncio.get_running_loop().time() >= self._until
+        """Whether it was lost, though nobody may have noticed yet. From any thread."""
+        return self.is_lost or self._loop.time() >= self._until
 
     async def keep(self) -> None:
         """Returns when it is lost."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         try:
             async with asyncio.timeout_at(self._until) as limit:
                 while True:

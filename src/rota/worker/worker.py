@@ -110,8 +110,8 @@ class Worker:
         from rota.worker.slots import Slots
 
         await self._clear_up()
-        self._attempts = Attempts(self._make_tools())
-        self._slots = Slots(self._node.capacity, lambda: self._workshop.runner.waiting)
+        self._slots = Slots(self._node.capacity, lambda: self._attempts.placeless)
+        self._attempts = Attempts(self._make_tools(), self._slots.look_again)
         lasting = (self._attempts.collect, self._say_it_lives, self._open_queues, self._ears.bring_in, self._ears.listen)
         chores = [asyncio.create_task(keep_going(work)) for work in lasting]
         on_ready()

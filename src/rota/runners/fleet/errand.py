@@ -34,12 +34,15 @@ NOBODY: frozenset[How] = frozenset({"done", "silent", "unstarted", "recalled"})
 
 
 class Out(Struct):
-    """An attempt that was handed out. `changed` is set when it is asked to stop."""
+    """An attempt that was handed out. `changed` is set when it is asked to stop, `told` when its worker has said that it is over;
+    `is_over` when its place is free."""
 
     errand: Errand
     run: Run
     task: Task
     changed: asyncio.Event
+    told: asyncio.Event
+    is_over: bool = False
     cause: StopCause | None = None
     follower: "asyncio.Task[None] | None" = None
 
@@ -67,7 +70,19 @@ class Errands:
         self._queues: set[str] = set()
 
     async def carry(self, out: Out) -> End:
-        """Hand it out and wait for its end, however often the connection breaks meanwhile."""
+        """Hand it out and wait until Temporal, or its worker, says that it has ended."""
+        carrying, told = asyncio.create_task(self._carry(out)), asyncio.create_task(out.told.wait())
+        try:
+            await asyncio.wait([carrying, told], return_when=asyncio.FIRST_COMPLETED)
+            # What it came to is in the store then: Temporal has nothing to add, if it is there at all.
+            return End("done") if told.done() else await carrying
+        finally:
+            for task in (carrying, told):
+                task.cancel()
+            await asyncio.gather(carrying, told, return_exceptions=True)
+
+    async def _carry(self, out: Out) -> End:
+        """However often the connection breaks meanwhile."""
         pause_s = PAUSE_S
         while True:
             try:
@@ -96,7 +111,9 @@ class Errands:
         placement = await self._write(lambda c: self._close(c, out))
         if placement.worker is None:
             return self._stopped(out)
-        return _read_account(placement) or self._lost(out, placement.worker)
+        finished = _read_account(placement)
+        is_lost = finished is None or (out.cause is not None and finished.outcome.reason == "node_died")
+        return self._lost(out, placement.worker) if is_lost else finished
 
     def _close(self, c: Connection, out: Out) -> Placement:
         """Whoever has adopted it since may not have heard yet that it was asked to stop; the store knows."""

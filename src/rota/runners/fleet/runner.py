@@ -41,7 +41,6 @@ class TemporalRunner:
     """
 
     waiting = 0
-    taken = None
 
     def __init__(
         self,
@@ -76,6 +75,11 @@ class TemporalRunner:
     def busy(self) -> int:
         return len(self._out)
 
+    @property
+    def taken(self) -> int:
+        """Of an attempt that is over, though that was not settled yet, the place is free."""
+        return sum(not out.is_over and out.run.instance is None for out in self._out.values())
+
     def find_obstacles(self, tasks: Sequence[Task]) -> list[str | None]:
         return self._crew.find_obstacles([frozenset(task.spec.runs_on) for task in tasks])
 
@@ -105,6 +109,13 @@ class TemporalRunner:
             out.cause = stronger(out.cause, cause)
             out.changed.set()
         return out is not None
+
+    def hear_over(self, run_id: str, fence: int) -> None:
+        """Its worker has written down what this attempt came to."""
+        out = self._out.get(run_id)
+        if out is not None and out.run.fence == fence:
+            out.told.set()
+            self._free(out)
 
     def take_finished(self) -> list[Finished]:
         taken, self._finished = self._finished, []
@@ -164,7 +175,7 @@ class TemporalRunner:
         policy = task.spec.policy
         limit_s = None if policy.timeout_s is None else policy.timeout_s + policy.stop.grace_s
         errand = Errand(run.id, run.fence, tuple(sorted(set(task.spec.runs_on))), limit_s)
-        out = self._out[run.id] = Out(errand, run, task, asyncio.Event())
+        out = self._out[run.id] = Out(errand, run, task, asyncio.Event(), asyncio.Event())
         self._crew.hand_out(run.id, out.labels)
         out.follower = asyncio.create_task(self._follow(out), name=f"attempt {errand.id}")
 
@@ -191,6 +202,8 @@ class TemporalRunner:
         if self.hand_on is not None:
             await self.hand_on(out.run, out.task.name)
         end = await self._errands.carry(out)
+        if end.how == "done":
+            self._free(out)
         finished = await self._errands.account(out, end)
         if finished is not None:
             await self._bring(out)
@@ -199,6 +212,13 @@ class TemporalRunner:
         elif end.how in ("failed", "refused", "forgotten"):
             await self._pause(out.labels)
         return finished
+
+    def _free(self, out: Out) -> None:
+        """Others may have its place at once; what it came to, and its log, are seen to beside that."""
+        if not out.is_over:
+            out.is_over = True
+            self._crew.take_back(out.run.id)
+            self._bus.wake("dispatcher")
 
     async def _bring(self, out: Out) -> None:
         """Its log, whole, before it is said that it is over."""
