@@ -202,6 +202,24 @@ def test_a_server_and_a_worker_that_are_killed_at_once_lose_nothing(fleet: Fleet
     assert server.until_state(run)["state"] == "canceled"
 
 
+def test_a_server_that_follows_no_workers_does_not_begin_again_what_they_do(fleet: Fleet) -> None:
+    server = fleet.serve(LONG)
+    fleet.work("w1")
+    run = server.run("long")
+    server.until(lambda: fleet.lines("long"))
+    server.stop()
+    as_it_was = server.config.read_text()
+    server.config.write_text(as_it_was.replace('kind = "temporal"', 'kind = "local"'))
+    server.launch()
+    server.until(lambda: not server.is_alive)
+    assert f"{run} on a" in server.own_log()
+    server.config.write_text(as_it_was)
+    server.start()
+    server.post(f"/v1/runs/{run}/cancel")
+    assert server.until_state(run)["state"] == "canceled"
+    assert fleet.lines("long") == ["began w1"]
+
+
 def test_a_frozen_worker_is_told_by_nobody_and_whatever_it_says_later_is_refused(fleet: Fleet) -> None:
     server = fleet.serve(LONG)
     first = fleet.work("w1")

@@ -106,3 +106,14 @@ def test_what_is_out_is_all_that_no_server_carries_out_itself(c: Connection) -> 
     for run, holder in ((mine, "here"), (lost, "gone"), (local, "alone"), (outside, holder_of("them"))):
         admission.claim_direct(c, [run.id], holder, NOON)
     assert [run.id for run in placements.list_out(c)] == sorted([mine.id, lost.id])
+
+
+def test_what_workers_have_is_what_they_took_and_nobody_closed(c: Connection) -> None:
+    task = add_task(c)
+    taken, closed, gone, waiting = (add_running(c, task) for _ in range(4))
+    nodes.insert_node(c, Node(id="ann-1", name="ann", kind="worker", capacity=4))
+    for run, worker in ((taken, "ann-1"), (closed, "ann-1"), (gone, "bob-1")):
+        assert placements.take(c, run.id, run.fence, worker, NOON)
+    placements.close(c, closed.id, closed.fence)
+    assert waiting.state == "running"
+    assert placements.list_with_workers(c, 5) == [(taken.id, "ann")]

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from rota.core.errors import Unavailable
+from rota.core.errors import Conflict, Unavailable
 from rota.engine.loop import keep_ticking
 from rota.engine.rescuer import Rescuer
 from rota.ops.agents import ensure_system_agent
 from rota.ops.installation import apply_file_tasks, check_file_tasks
 from rota.server.parts import Parts
+from rota.store import placements
 
 if TYPE_CHECKING:
     from rota.server.cluster import Cluster
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 # How long a stopping server still tries to tell what it has to tell; the next start goes on with the rest.
 LAST_WORDS_S = 3.0
+# Of what is in the way, so much is named.
+SHOWN = 5
 
 Kept = list[asyncio.Task[None]]
 
@@ -51,6 +54,8 @@ async def _start_installation(parts: Parts) -> str | None:
 
 async def _join_others(parts: Parts, cluster: "Cluster", address: str | None) -> str | None:
     """The first of several starts the installation; where others serve it, nothing of theirs is started anew."""
+    if parts.fleet is None:
+        await _check_nothing_is_out(parts)
     joined = await cluster.join(address)
     await Rescuer(parts.engine, parts.ledger, parts.settler, former=joined.former, runner=parts.runner).tick()
     await cluster.membership.settle_in()
@@ -64,6 +69,15 @@ async def _join_others(parts: Parts, cluster: "Cluster", address: str | None) ->
     if joined.lead is not None:
         await cluster.take_over(joined.lead)
     return None
+
+
+async def _check_nothing_is_out(parts: Parts) -> None:
+    """A server that follows no workers would take what they have for lost, and do it again beside them. Raises Conflict."""
+    out = await parts.rota.database.read(lambda c: placements.list_with_workers(c, SHOWN + 1))
+    if out:
+        told = ", ".join(f"{run_id} on {worker}" for run_id, worker in out[:SHOWN]) + (", and more" if len(out) > SHOWN else "")
+        hint = 'start a server with [runner] kind = "temporal" until they have ended, or stop these workers'
+        raise Conflict(f"workers still carry out what this server would begin again: {told}", hint=hint)
 
 
 def start_loops(parts: Parts) -> Kept:

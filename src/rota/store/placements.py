@@ -38,6 +38,11 @@ FINISH = """
     UPDATE placements SET finished = ? WHERE run_id = ? AND fence = ? AND worker = ? AND closed = 0 RETURNING run_id"""
 FIND = "SELECT worker, finished FROM placements WHERE run_id = ? AND fence = ?"
 HOLD = "SELECT 1 FROM placements WHERE run_id = ? AND fence = ? AND worker = ? AND closed = 0"
+WITH_WORKERS = """
+    SELECT runs.id, nodes.name FROM runs
+    JOIN placements ON placements.run_id = runs.id AND placements.fence = runs.fence
+    JOIN nodes ON nodes.id = placements.worker
+    WHERE COALESCE(runs.state, '') = 'running' AND placements.closed = 0 ORDER BY runs.id LIMIT ?"""
 CLEAR = "UPDATE placements SET finished = NULL WHERE run_id IN ({values}) AND closed = 1 RETURNING run_id"
 # All but those that a server carries out itself, or a worker from outside.
 LIST_OUT = f"""
@@ -93,6 +98,11 @@ def list_workers(c: Connection, run_ids: Iterable[str]) -> dict[str, str]:
     """Who has which of these; those that nobody has are left out."""
     rows = c.batch(WORKERS, "text", [(run_id,) for run_id in run_ids])
     return {row[0]: row[1] for row in rows}
+
+
+def list_with_workers(c: Connection, limit: int) -> list[tuple[str, str]]:
+    """Runs that workers carry out which are not given up, as (run id, name of the worker), oldest first."""
+    return [(row[0], row[1]) for row in c.rows(WITH_WORKERS, (limit,))]
 
 
 def clear(c: Connection, run_ids: Iterable[str]) -> None:
