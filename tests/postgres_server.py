@@ -5,6 +5,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ SETTINGS = {
     "jit": "off",
 }
 READY = "ready to accept connections"
+LOOK_S = 0.01
 
 
 class Server:
@@ -38,7 +40,7 @@ class Server:
         self._binaries = binaries
         self._user = user
         self._settings = settings
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql://postgres@/postgres?host={home}"
 
     def create(self) -> None:
@@ -60,22 +62,19 @@ class Server:
     def start(self) -> None:
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         command = [*self._leash(), str(self._binaries / "postgres"), "-D", str(self._data), "-k", str(self._home), *options]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, user=self._user)
-        assert self._process.stderr is not None
-        told = []
-        for line in self._process.stderr:
-            told.append(line)
-            if READY in line:
-                return
-        raise RuntimeError("PostgreSQL did not start:\n" + "".join(told))
+        # A file: a pipe that nobody empties stops the server when it is full.
+        log = self._home / "postgres.log"
+        with log.open("wb") as told:
+            self._process = subprocess.Popen(command, stderr=told, user=self._user)
+        while READY not in log.read_text():
+            if self._process.poll() is not None:
+                raise RuntimeError("PostgreSQL did not start:\n" + log.read_text())
+            time.sleep(LOOK_S)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT ends all sessions; SIGQUIT is its mode "immediate", as if it had crashed."""
         if self._process is not None:
             self._process.send_signal(how)
-            assert self._process.stderr is not None
-            self._process.stderr.read()
-            self._process.stderr.close()
             self._process.wait()
             self._process = None
 
