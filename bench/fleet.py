@@ -20,7 +20,7 @@ SETUPS = ("sqlite", "postgres", "temporal, 1 worker", "temporal, 2 workers")
 LIMIT_S = 180.0
 SETTLED_S = 3.0  # until a worker is known, and takes from its queue
 # Work that waits, as most does: how much of it goes on at once depends on places, and hardly on the cores of this machine.
-PLACES, WAIT_S = 4, 0.5
+PLACES, WAIT_S = 4, 2.0
 
 
 def measure(quick: bool) -> list[Figure]:
