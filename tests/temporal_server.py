@@ -42,6 +42,11 @@ class TemporalServer:
             self._process.wait()
             self._process = None
 
+    def forget(self) -> None:
+        """Start with nothing next time, as one whose disk was lost. It must not be running."""
+        for file in self._file.parent.glob(f"{self._file.name}*"):
+            file.unlink()
+
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0

@@ -98,8 +98,9 @@ def test_what_ends_or_is_lost_while_temporal_is_away_is_known_at_once(
         assert server.until_state(stopped)["state"] == "canceled"
 
 
+@pytest.mark.parametrize("memory", ["kept", "lost"])
 def test_what_temporal_does_not_hear_of_is_ended_and_done_again_when_it_is_back(
-    make_server: MakeServer, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
+    make_server: MakeServer, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory, memory: str
 ) -> None:
     with run_temporal(tmp_path_factory.mktemp("temporal")) as temporal:
         fleet.address = temporal.address
@@ -114,6 +115,8 @@ def test_what_temporal_does_not_hear_of_is_ended_and_done_again_when_it_is_back(
         ended = server.run("long")
         server.post(f"/v1/runs/{ended}/cancel")
         assert server.until_state(ended)["state"] == "canceled"
+        if memory == "lost":
+            temporal.forget()
         temporal.start()
         server.until(lambda: len(fleet.lines("long")) == 3)
         for each in (run, waiting):
