@@ -179,6 +179,8 @@ class Attempts:
         over: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
         self._going[run_id] = over
         runner.start([claim])
+        if self.is_leaving:  # it was taken while the runner was closed, which nobody does a second time
+            runner.ask_stop(run_id, "shutdown")
         beside = [
             asyncio.create_task(shipper.keep_shipping()),
             asyncio.create_task(self._obey(run_id, asked)),
