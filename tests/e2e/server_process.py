@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from rota.process import RUN_ID_VARIABLE
 MARK = "E2E_MARK"
 PATIENCE_S = 20.0
 LOOK_S = 0.02
+KEEPER_S = 5.0
 
 T = TypeVar("T")
 Run = dict[str, Any]
@@ -222,6 +224,8 @@ class ServerProcess:
             wrong.append(f"it ended with exit code {self.wait()}")
         if self._http is not None:
             self._http.close()
+        with suppress(AssertionError):  # a keeper goes when it has ended what a dead server or worker had
+            until(lambda: not any("keeper.py" in _command_line(pid) for pid, _ in _marked(self.mark)), timeout_s=KEEPER_S)
         for pid, run_id in _marked(self.mark):
             wrong.append(f"process {pid} of run {run_id} was left: {_command_line(pid)}")
             os.kill(pid, signal.SIGKILL)
