@@ -9,7 +9,8 @@ DEV := $(VENV)/.dev-installed
 # One worker a core; who is idle takes over from who is not.
 PYTEST := $(BIN)/pytest --numprocesses logical --dist worksteal
 # What stands on a database or carries runs out, with PostgreSQL and Temporal under it instead of SQLite and this machine alone.
-SCALE := ROTA_TEST_UNDER=scale $(PYTEST)
+# Twice as many as there are on two cores, for these tests mostly wait.
+SCALE := ROTA_TEST_UNDER=scale $(PYTEST) --numprocesses 4
 SCALED := $(addprefix tests/,engine ops http executors tools modules blobs runners surfaces docs e2e)
 # Of these, the main parts of the engine, and each surface from end to end.
 SHORT := $(wildcard tests/surfaces/*/test_*_walkthrough.py) $(addprefix tests/,\
