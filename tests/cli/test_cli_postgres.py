@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import Result
+from tests.databases import EMPTY
 from tests.factories import NOON, make_new_run, make_task
 
 from rota.bus import RIGHTS
@@ -27,8 +28,9 @@ SCHEMA = "command_line"
 
 @pytest.fixture
 def database(postgres_url: str) -> str:
-    """The URL of a schema of its own."""
-    open_postgres(postgres_url, schema=SCHEMA).close()
+    """The URL of a schema of its own, which is empty."""
+    with closing(open_postgres(postgres_url, schema=SCHEMA)) as stored:
+        stored.run(lambda c: c.run(EMPTY))
     return f"{postgres_url}&options=-csearch_path%3D{SCHEMA}"
 
 
