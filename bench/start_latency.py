@@ -25,7 +25,7 @@ def measure(quick: bool) -> list[Figure]:
             "from create to started, idle server, p50", percentile(took, 0.5), "ms", reference=reference,
             reference_name="p50 of GET /v1/tasks/{id} on the same connection", floor=5, goal=3, less_is_better=True, note=note,
         ),
-        figure("the same, p99", percentile(took, 0.99), "ms", reference=percentile(echo, 0.99),
+        figure("from create to started, idle server, p99", percentile(took, 0.99), "ms", reference=percentile(echo, 0.99),
                reference_name="p99 of GET /v1/tasks/{id}", less_is_better=True),
     ]  # fmt: skip
 
