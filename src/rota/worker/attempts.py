@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from rota.blobs import Blobs
 from rota.bus import OVER, Bus
 from rota.clock import Clock
-from rota.core.errors import StaleFence, Unavailable
+from rota.core.errors import StaleFence
 from rota.core.outcome import Outcome, StopCause
 from rota.core.run import Run
 from rota.core.task import Task
@@ -27,6 +27,7 @@ from rota.runners.copies.mirror import Mirror
 from rota.runners.copies.shipper import Shipper
 from rota.runners.fleet.link import DONE, FULL, REFUSED
 from rota.runners.keeper import Keeper
+from rota.runners.persisting import persisting
 from rota.store import placements, runs, settlement, sharedlogs
 from rota.store.database import Connection, Database
 from rota.store.sharedlogs import SharedLog
@@ -37,8 +38,6 @@ from rota.worker.hold import Hold
 T = TypeVar("T")
 MakeHold = Callable[[Callable[[], None], Callable[[float], None]], Hold]
 log = structlog.get_logger("rota.worker")
-
-PAUSE_S = 0.5
 
 
 class Tools(Struct, kw_only=True):
@@ -133,7 +132,7 @@ class Attempts:
         tools.logs.delete(name)  # of an earlier life, with lines that nobody was told
         if shared is not None:
             mirror = Mirror(tools.database, tools.logs, tools.blobs)
-            await _persisting(partial(mirror.bring, name, shared, is_final=True))
+            await persisting(partial(mirror.bring, name, shared, is_final=True))
         shipper = Shipper(tools.database, tools.logs.paths(name), run_id, fence, tools.name, shared, tools.runner.growth)
         try:
             finished = await self._carry_out(claim, shipper, asked, hold, keeping) if await _is_begun(hold, keeping) else None
@@ -239,7 +238,7 @@ class Attempts:
         return replace(finished, outcome=Outcome(state="crashed", reason="node_died", error="its worker was stopped"))
 
     async def _write(self, fn: Callable[[Connection], T]) -> T:
-        return await _persisting(lambda: self._tools.database.write(fn))
+        return await persisting(lambda: self._tools.database.write(fn))
 
 
 async def _is_begun(hold: Hold, keeping: "asyncio.Task[None]") -> bool:
@@ -248,12 +247,3 @@ async def _is_begun(hold: Hold, keeping: "asyncio.Task[None]") -> bool:
     await asyncio.wait([begun, keeping], return_when=asyncio.FIRST_COMPLETED)
     begun.cancel()
     return hold.begun.is_set() and not hold.is_over
-
-
-async def _persisting(ask: Callable[[], Awaitable[T]]) -> T:
-    """Until the database is there."""
-    while True:
-        try:
-            return await ask()
-        except Unavailable:
-            await asyncio.sleep(PAUSE_S)

@@ -1,8 +1,6 @@
 """Lets one machine at a time write the log of a run, each where the one before it has come to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import structlog
 
@@ -12,14 +10,13 @@ from rota.logs import LogName, RunLogs
 from rota.runners.copies.known import DOUBT_S, LOOK_S, PATIENCE_S, Here, Known, look_up
 from rota.runners.copies.mirror import Mirror
 from rota.runners.copies.teller import Teller
+from rota.runners.persisting import persisting
 from rota.store import settlement, sharedlogs
 from rota.store.database import Database
 from rota.store.sharedlogs import SharedLog
 
-T = TypeVar("T")
 log = structlog.get_logger("rota.runner")
 
-PAUSE_S = 0.3
 LAST_WORDS_S = 3.0
 
 
@@ -36,8 +33,8 @@ class Handover:
     async def prepare(self, run: Run, task_name: str) -> None:
         """The log of a run is about to be written here: all of it that was told is here when this returns."""
         name = LogName(task_name, run.created_at, run.id)
-        has_begun = run.fence > 1 and await _retrying(lambda: self._has_begun(run))
-        shared = await _retrying(lambda: self._take_over(run, name)) if has_begun else None
+        has_begun = run.fence > 1 and await persisting(lambda: self._has_begun(run))
+        shared = await persisting(lambda: self._take_over(run, name)) if has_begun else None
         self._teller.begin(name, shared)
 
     def end(self, run_id: str) -> None:
@@ -46,9 +43,9 @@ class Handover:
 
     async def hand_on(self, run: Run, task_name: str) -> None:
         """A worker is about to go on with the log of a run: it finds all that was written until now told."""
-        if run.fence > 1 and await _retrying(lambda: self._has_begun(run)):
+        if run.fence > 1 and await persisting(lambda: self._has_begun(run)):
             name = LogName(task_name, run.created_at, run.id)
-            await _retrying(lambda: self._have_told(name))
+            await persisting(lambda: self._have_told(name))
 
     async def hear_wanted(self, name: LogName) -> None:
         """Another server asks for a log: it is told if it is ours to tell."""
@@ -127,12 +124,3 @@ class Handover:
 
     async def _look_up(self, name: LogName) -> Known:
         return await self._database.read(lambda c: look_up(c, [name.run_id]))
-
-
-async def _retrying(ask: Callable[[], Awaitable[T]]) -> T:
-    """Until the database, or the store of objects, is there."""
-    while True:
-        try:
-            return await ask()
-        except Unavailable:
-            await asyncio.sleep(PAUSE_S)

@@ -1,13 +1,15 @@
 """Sends what a worker's attempt writes into its log to the database, for whoever wants to read it."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
-from rota.core.errors import StaleFence, Unavailable
+from rota.core.errors import StaleFence
 from rota.logs.name import LogPaths
 from rota.runners.copies.spool import Spool
 from rota.runners.copies.unfinished import find_unfinished
 from rota.runners.growth import LogGrowth
+from rota.runners.persisting import persisting
 from rota.store import placements, sharedlogs
 from rota.store.connection import Connection
 from rota.store.database import Database
@@ -18,7 +20,6 @@ EVERY_S = 0.1
 # Of a writer that tells nobody that it has ended.
 LOOK_AGAIN_S = 1.0
 MOST_BYTES = 2 * 1024 * 1024
-PAUSE_S = 0.5
 
 
 class Shipper:
@@ -46,12 +47,10 @@ class Shipper:
         """Until cancelled, or until the worker has lost the attempt: then StaleFence is raised."""
         with self._growth.following(self._run_id) as grown:
             while True:
-                try:
+                with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN_S):
                         await grown.wait()
                     await asyncio.sleep(EVERY_S)
-                except TimeoutError:
-                    pass
                 await self.ship()
 
     async def ship(self, *, is_over: bool = False) -> None:
@@ -65,15 +64,8 @@ class Shipper:
         self._spool.close()
 
     async def _send(self, told: Told) -> None:
-        while True:
-            try:
-                is_held = await self._database.write(lambda c: self._write(c, told))
-            except Unavailable:
-                await asyncio.sleep(PAUSE_S)
-                continue
-            if not is_held:
-                raise StaleFence(f"run {self._run_id} has gone to another worker")
-            return
+        if not await persisting(lambda: self._database.write(lambda c: self._write(c, told))):
+            raise StaleFence(f"run {self._run_id} has gone to another worker")
 
     def _write(self, c: Connection, told: Told) -> bool:
         is_held = placements.is_held(c, self._run_id, self._fence, self._worker)
